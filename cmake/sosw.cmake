@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+# What every folder's CMakeLists.txt is written in: sosw_library(), sosw_test().
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE RelWithDebInfo)
+endif()
+# All the programs in one folder, so that they find each other and a person finds them.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+find_program(SOSW_CCACHE ccache)
+if(SOSW_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SOSW_CCACHE})
+endif()
+
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog 1.10 REQUIRED)
+find_package(CURL 7.88 REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(Threads REQUIRED)
+
+add_library(sosw_options INTERFACE)
+if(SOSW_DEVELOPER_MODE)
+  target_compile_options(sosw_options INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Werror)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    # False alarms of g++ 12 inside its own standard library once sanitizers or -O2 inline it.
+    target_compile_options(sosw_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict
+      -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer)
+  endif()
+endif()
+if(SOSW_SANITIZE)
+  add_compile_options(-fsanitize=${SOSW_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SOSW_SANITIZE})
+endif()
+
+# sosw_library(NAME SOURCES a.cc ... DEPENDS x ...): one static library for a folder of src/.
+function(sosw_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_include_directories(${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>)
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:sosw_options> PUBLIC ${arg_DEPENDS})
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+endfunction()
+
+# sosw_test(NAME SOURCES a_test.cc ... DEPENDS x ... [LABELS unit]): one GoogleTest program, one ctest entry for each test.
+# The label `unit` (the default) and `conformance` are what the sanitizer builds run in CI; `e2e` is for real processes.
+function(sosw_test name)
+  if(NOT SOSW_DEVELOPER_MODE)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  if(NOT arg_LABELS)
+    set(arg_LABELS unit)
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 600)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:sosw_options> ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+if(SOSW_DEVELOPER_MODE)
+  find_package(GTest 1.12 REQUIRED)
+  include(GoogleTest)
+  enable_testing()
+endif()
