@@ -24,11 +24,14 @@ enum class Code {
 
 struct [[nodiscard]] Error {
   Code code = Code::internal;
-  std::string message;  // what is wrong and where, for a person: "job.json: unknown period 'last_weak'"
-  std::string hint;     // how to mend it; may be empty: "known periods: last_week, ..."
+  std::string
+      message;  // what is wrong and where, for a person: "job.json: unknown period 'last_weak'"
+  std::string hint;  // how to mend it; may be empty: "known periods: last_week, ..."
 
   // The message with its hint, as the command line prints it.
-  [[nodiscard]] std::string text() const { return hint.empty() ? message : message + "\n  " + hint; }
+  [[nodiscard]] std::string text() const {
+    return hint.empty() ? message : message + "\n  " + hint;
+  }
 };
 
 inline Error invalid(std::string message, std::string hint = {}) {
@@ -38,7 +41,8 @@ inline Error invalid(std::string message, std::string hint = {}) {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   explicit operator bool() const { return state_.index() == 0; }
