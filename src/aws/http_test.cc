@@ -87,7 +87,8 @@ TEST(Http, knows_that_nothing_was_sent) {
   EXPECT_TRUE(refused.error->not_sent) << refused.error->message;
 
   HttpServer server([](const HttpRequest&) { return HttpReply{}; });
-  const auto no_tls = http.send({.url = "https://" + server.address()});
+  const auto no_tls = http.send(
+      {.url = "https://" + server.address(), .connect_timeout = std::chrono::milliseconds(100)});
   ASSERT_TRUE(no_tls.error);
   EXPECT_TRUE(no_tls.error->not_sent) << no_tls.error->message;
 
