@@ -24,6 +24,13 @@ enum class Expiry : std::uint8_t {
              // slot any more
 };
 
+// What becomes of an attempt that was running when the engine died.
+enum class OnRestart : std::uint8_t {
+  wait,         // it may still run: its deadline decides (http, arn)
+  give_back,    // it died with the host: queued again, attempt not counted, up to kInterruptions times
+  use_attempt,  // it ran inside the engine and may have been what killed it: the attempt has failed
+};
+
 struct Labourer {
   std::string id;
   std::string arn;                       // of the function, when it has one
@@ -33,6 +40,7 @@ struct Labourer {
   int cooldown_s = 300;
   int timeout_s = 300;  // of the worker itself; `max_duration` in the original
   Expiry expiry = Expiry::deadline;
+  OnRestart on_restart = OnRestart::wait;
   RetryPolicy retry;
   double retry_base_s =
       300;  // what the retry policy multiplies: see RetryPolicy; set by the engine
