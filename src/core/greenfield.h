@@ -26,6 +26,7 @@ struct Positions {
 // position in the queue; `tail`: last one ever given out. nullopt: no room below the ceiling before
 // the queue has been empty once. Protocol section 7. `step` is greenfield_task_step (wide step) of
 // the configuration.
+// REQUIRES: rows > 0, 0 < step <= kWideStepCeiling.
 [[nodiscard]] std::optional<Positions> allocate_tail(bool queue_empty, std::int64_t newest,
                                                      std::int64_t tail, std::int64_t rows,
                                                      std::int64_t step = kTaskStep);
@@ -34,5 +35,17 @@ struct Positions {
 // `oldest`: smallest position in the queue; nullopt: the queue is empty, which counts as `step`.
 [[nodiscard]] Positions allocate_head(std::optional<std::int64_t> oldest, std::int64_t rows,
                                       std::int64_t step = kTaskStep);
+
+// What a row of the original's tables is by its numbers alone, at `start` (epoch s).
+enum class Phase : std::uint8_t {
+  queued,     // greenfield < start
+  expired,    // start <= greenfield <= start + delta - expiry
+  running,    // above that
+  completed,  // completed_at is set, wherever the greenfield is
+};
+// `expiry_s`: duration + cooldown of the labourer. The original counts a task on the upper boundary
+// as expired and as running; here each row is one thing.
+[[nodiscard]] Phase classify(std::int64_t greenfield, bool completed, std::int64_t start,
+                             std::int64_t expiry_s, std::int64_t delta = kInvocationDelta);
 
 }  // namespace sosw

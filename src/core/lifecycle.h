@@ -25,6 +25,7 @@ enum class Event : std::uint8_t {
   replay,    // dead -> queued, by hand
   cancel,    // queued or retry -> cancelled
 };
+[[nodiscard]] std::string_view name(Event event);
 
 // Of the claim in a report, compared with the row.
 enum class ClaimMatch : std::uint8_t { current, older, none };
@@ -35,6 +36,8 @@ struct Transition {
   std::string_view guard;  // in words, for the diagram
   State to;
 };
+// A row whose states are equal changes the task, not its state. A report that changes nothing at
+// all has no row.
 [[nodiscard]] std::span<const Transition> transitions();
 [[nodiscard]] bool permitted(std::optional<State> from, Event event, State to);
 
@@ -53,8 +56,9 @@ struct ReportEffect {
   bool end_attempt = false;  // the attempt has failed: retry or dead by fate_after_attempt
   bool keep_late = false;    // remember the completion in late_at: it closes the task when the
                              // running attempt ends badly
-  bool count_failure = false;  // failed_attempts + 1, details kept
+  bool count_failure = false;  // failed_attempts + 1, details kept; also beside end_attempt
 };
+// A row that is not there, or folded, is answered `unknown` by the store itself.
 [[nodiscard]] ReportEffect report_effect(Report::Kind kind, const Found& found);
 
 // When the running attempt ends badly (fail, expire): a kept late completion makes the task done
