@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "local/owned_fd.h"
+
 namespace sosw::local {
 namespace {
 
@@ -24,24 +26,10 @@ Error file_error(int number, std::string_view doing, const std::filesystem::path
           {}};
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const OwnedFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return file_error(errno, "read", path);
   std::string text;
   std::array<char, 65536> block;
@@ -60,7 +48,7 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view te
   auto beside = path;
   beside += ".new";
   {
-    const Descriptor file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    const OwnedFd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (file.get() < 0) return file_error(errno, "write", beside);
     while (!text.empty()) {
       const auto n = ::write(file.get(), text.data(), text.size());
@@ -73,8 +61,8 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view te
     if (::fsync(file.get()) != 0) return file_error(errno, "write", beside);
   }
   if (::rename(beside.c_str(), path.c_str()) != 0) return file_error(errno, "replace", path);
-  const Descriptor folder(::open((path.has_parent_path() ? path.parent_path() : ".").c_str(),
-                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const OwnedFd folder(::open((path.has_parent_path() ? path.parent_path() : ".").c_str(),
+                              O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (folder.get() < 0 || ::fsync(folder.get()) != 0) return file_error(errno, "write", path);
   return {};
 }
