@@ -60,7 +60,8 @@ struct ClaimRequest {
   int limit = 0;    // of running tasks in all, this claim included
   int at_most = 0;  // of this claim
   Time deadline{};  // stored: when the attempt counts as expired if nobody says otherwise
-  Expiry expiry = Expiry::deadline;  // deadline: rows past theirs hold no slot
+  Expiry expiry = Expiry::deadline;           // deadline: rows past theirs hold no slot
+  std::optional<std::string_view> task_id{};  // only this one, if it is queued
 };
 struct Claimed {
   Task
