@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Worker: a function that sosw orchestrates. And run(), the main program of every function.
+//
+//   struct WordCount : sosw::Worker {
+//     boost::json::value operator()(const boost::json::object& event) override {
+//       count("words", words_of(event.at("text").as_string()));
+//       return {};
+//     }
+//   };
+//   int main() { return sosw::run<WordCount>(); }
+#pragma once
+
+#include <boost/json/value_from.hpp>
+#include <concepts>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+#include "sosw/processor.h"
+
+namespace sosw {
+
+// When the event is a task (has a `task_id`), its fate is reported to the WorkerAssistant before
+// the invocation ends: completed with stats() and result() when the call returns, failed with
+// stats(), result(), `error` and `error_type` when it throws. A report is repeated until it is
+// acknowledged; one that cannot be delivered fails the invocation. Stats and results above 300 KB
+// together are cut, the largest first.
+//
+// The WorkerAssistant is the function named by `sosw_worker_assistant_lambda` in the config, else
+// by the environment variable of that name, else "sosw_worker_assistant".
+class Worker : public Processor {
+ public:
+  using Processor::Processor;
+};
+
+namespace detail {
+
+int run(const std::function<std::unique_ptr<Processor>()>& make);
+
+template <class Handler>
+concept EventHandler = std::invocable<Handler&, const boost::json::object&>;
+template <class Handler>
+concept WorkerHandler = std::invocable<Handler&, const boost::json::object&, Worker&>;
+
+template <class Handler>
+class FunctionWorker final : public Worker {
+ public:
+  explicit FunctionWorker(Handler handler) : handler_(std::move(handler)) {}
+
+  boost::json::value operator()(const boost::json::object& event) override {
+    if constexpr (WorkerHandler<Handler>)
+      return value_of([&]() -> decltype(auto) { return handler_(event, *this); });
+    else
+      return value_of([&]() -> decltype(auto) { return handler_(event); });
+  }
+
+ private:
+  template <class Call>
+  static boost::json::value value_of(Call call) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Call>>)
+      return call(), nullptr;
+    else
+      return boost::json::value_from(call());
+  }
+
+  Handler handler_;
+};
+
+}  // namespace detail
+
+// Serves invocations by the Lambda Runtime API, on AWS or at home, until the runtime or a SIGTERM
+// ends it: `return` it from main(). Returns 0 when it was told to end, 1 when it could not start or
+// lost its runtime, 2 when there is no runtime (AWS_LAMBDA_RUNTIME_API is not set). With
+// AWS_LAMBDA_MAX_CONCURRENCY = n it serves n invocations at a time, each in a thread with a
+// Processor of its own. Once at a time in a process.
+//
+// `args` are given to the constructor: run<WordCount>() or run<WordCount>(custom_config).
+template <std::derived_from<Processor> P, class... Args>
+requires std::constructible_from<P, const Args&...>
+int run(const Args&... args) {
+  return detail::run([&]() -> std::unique_ptr<Processor> { return std::make_unique<P>(args...); });
+}
+
+// The same for a plain function: handler(event) or handler(event, worker), where `worker` gives
+// stats(), result(), count() and context(). It may return nothing, or what
+// boost::json::value_from() takes.
+template <class Handler>
+requires(!std::derived_from<Handler, Processor> &&
+         (detail::EventHandler<Handler> ||
+          detail::WorkerHandler<Handler>)) int run(Handler handler) {
+  return detail::run([&]() -> std::unique_ptr<Processor> {
+    return std::make_unique<detail::FunctionWorker<Handler>>(handler);
+  });
+}
+
+}  // namespace sosw

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: MIT
+// The loop of a function: next event, call, report, response.
+#include <cxxabi.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/json/parser.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <thread>
+#include <typeinfo>
+#include <vector>
+
+#include "sdk/report.h"
+#include "sdk/runtime_api.h"
+#include "sosw/worker.h"
+
+namespace sosw {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxResponse = 6'291'556;  // of Lambda, in bytes
+constexpr int kFailedPolls = 3;                  // in a row, then the runtime is taken for gone
+constexpr std::string_view kAssistant = "sosw_worker_assistant";
+constexpr const char* kAssistantSetting = "sosw_worker_assistant_lambda";
+
+std::string environment(const char* name) {
+  const char* value =
+      std::getenv(name);  // NOLINT(concurrency-mt-unsafe): read before threads start
+  return value ? value : "";
+}
+
+int number_or(const std::string& text, int otherwise) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() && !text.empty() ? number
+                                                                                   : otherwise;
+}
+
+void log(std::string_view message) { fmt::print(stderr, "sosw: {}\n", message); }
+
+std::string readable(const std::type_info* type) {
+  if (!type) return "unknown";
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> name(
+      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
+  return name ? name.get() : type->name();
+}
+
+// Runs code of the user: the one place where its exceptions end.
+template <class Call>
+std::optional<FunctionError> run_user_code(Call call) {
+  try {
+    call();
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    return FunctionError{readable(&typeid(e)), e.what()};
+  } catch (...) {
+    auto type = readable(abi::__cxa_current_exception_type());
+    auto message = "an exception of type " + type;
+    return FunctionError{std::move(type), std::move(message)};
+  }
+}
+
+// What Python takes for true.
+bool is_truthy(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return false;
+    case json::kind::bool_:
+      return value.get_bool();
+    case json::kind::int64:
+      return value.get_int64() != 0;
+    case json::kind::uint64:
+      return value.get_uint64() != 0;
+    case json::kind::double_:
+      return value.get_double() != 0;
+    case json::kind::string:
+      return !value.get_string().empty();
+    case json::kind::array:
+      return !value.get_array().empty();
+    case json::kind::object:
+      return !value.get_object().empty();
+  }
+  return false;
+}
+
+// Tracing libraries look for the trace in the environment. setenv() would keep each value it was
+// ever given, so the variable lives in a buffer of ours.
+void set_trace_variable(std::string_view trace_id) {
+  static char variable[1024] = "_X_AMZN_TRACE_ID=";
+  static const std::size_t kName = std::strlen(variable);
+  static const int kSet =
+      putenv(variable);  // NOLINT(concurrency-mt-unsafe): only while one thread serves
+  if (kSet != 0 || kName + trace_id.size() >= sizeof variable) trace_id = {};
+  std::memcpy(variable + kName, trace_id.data(), trace_id.size());
+  variable[kName + trace_id.size()] = '\0';
+}
+
+// Makes SIGTERM readable while it lives, unless the program has its own handler.
+class StopSignal {
+ public:
+  StopSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    written_ = fd_;
+    raised_ = false;
+    struct sigaction action {};
+    if (sigaction(SIGTERM, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
+    action.sa_handler = [](int) {
+      const int saved = errno;
+      raised_ = true;
+      const std::uint64_t one = 1;
+      (void)!write(written_, &one, sizeof one);
+      errno = saved;
+    };
+    installed_ = sigaction(SIGTERM, &action, nullptr) == 0;
+  }
+  ~StopSignal() {
+    if (installed_) signal(SIGTERM, SIG_DFL);
+    if (fd_ >= 0) close(fd_);
+  }
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] static bool raised() { return raised_; }
+  // True as soon as the signal came, false after `ms` without it.
+  [[nodiscard]] bool wait(int ms) const {
+    pollfd waits{fd_, POLLIN, 0};
+    return poll(&waits, 1, ms) > 0;
+  }
+
+ private:
+  static inline std::atomic<int> written_ = -1;
+  static inline std::atomic<bool> raised_ = false;
+  int fd_;
+  bool installed_ = false;
+};
+
+Context function_context() {
+  Context context;
+  context.function_name = environment("AWS_LAMBDA_FUNCTION_NAME");
+  context.function_version = environment("AWS_LAMBDA_FUNCTION_VERSION");
+  context.log_group_name = environment("AWS_LAMBDA_LOG_GROUP_NAME");
+  context.log_stream_name = environment("AWS_LAMBDA_LOG_STREAM_NAME");
+  context.memory_limit_in_mb = number_or(environment("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), 0);
+  return context;
+}
+
+std::string assistant_of(const Processor& processor) {
+  if (const auto* name = processor.config().if_contains(kAssistantSetting);
+      name && name->is_string())
+    return std::string(std::string_view(name->get_string()));
+  auto name = environment(kAssistantSetting);
+  return name.empty() ? std::string(kAssistant) : name;
+}
+
+}  // namespace
+
+// Serves one invocation at a time with one Processor.
+class Invoker {
+ public:
+  Invoker(const std::string& address, const StopSignal& stop, std::unique_ptr<Processor> processor,
+          bool alone)
+      : api_(address, stop.fd()),
+        stop_(stop),
+        processor_(std::move(processor)),
+        context_(function_context()),
+        alone_(alone) {
+    parser_options_.max_depth = 512;
+    if (dynamic_cast<Worker*>(processor_.get())) reporter_.emplace(assistant_of(*processor_));
+    processor_->context_ = &context_;
+  }
+
+  // Until the runtime or a signal ends it: 0, or 1 when the runtime is lost.
+  int serve() {
+    json::parser parser({}, parser_options_);
+    RuntimeApi::Event event;
+    for (int failed = 0; !StopSignal::raised();) {
+      switch (api_.next(event)) {
+        case RuntimeApi::Poll::event:
+          failed = 0;
+          handle(event, parser);
+          break;
+        case RuntimeApi::Poll::stopped:
+        case RuntimeApi::Poll::ended:
+          return 0;
+        case RuntimeApi::Poll::failed:
+          log(api_.problem());
+          if (++failed == kFailedPolls) return 1;
+          if (stop_.wait(100 << failed)) return 0;
+      }
+    }
+    return 0;
+  }
+
+ private:
+  void handle(const RuntimeApi::Event& event, json::parser& parser) {
+    std::optional<FunctionError> error = begin(event);
+    json::value response;
+    if (!error) error = run(event, parser, response);
+    // What the user has printed belongs to this invocation, and output is seldom a terminal.
+    std::fflush(stdout);
+    std::cout.flush();
+    if (!error) {
+      body_ = json::serialize(response);
+      make_utf8(body_);
+      error = post_response();
+    }
+    if (error && api_.post_error(context_.aws_request_id, *error) != RuntimeApi::Posted::done)
+      log(api_.problem());
+  }
+
+  std::optional<FunctionError> begin(const RuntimeApi::Event& event) {
+    context_.aws_request_id = event.request_id;
+    context_.invoked_function_arn = event.function_arn;
+    context_.trace_id = event.trace_id;
+    context_.client_context = event.client_context;
+    if (alone_) set_trace_variable(event.trace_id);
+    std::int64_t deadline = 0;
+    const auto* const end = event.deadline_ms.data() + event.deadline_ms.size();
+    const auto [rest, failed] = std::from_chars(event.deadline_ms.data(), end, deadline);
+    if (failed != std::errc() || rest != end || event.deadline_ms.empty())
+      return FunctionError{
+          "Runtime.InvalidDeadline",
+          fmt::format("malformed header Lambda-Runtime-Deadline-Ms: '{}'", event.deadline_ms)};
+    context_.deadline = std::chrono::system_clock::time_point(std::chrono::milliseconds(deadline));
+    return std::nullopt;
+  }
+
+  std::optional<FunctionError> run(const RuntimeApi::Event& event, json::parser& parser,
+                                   json::value& response) {
+    boost::system::error_code malformed;
+    parser.reset();
+    parser.write(event.payload.data(), event.payload.size(), malformed);
+    if (malformed)
+      return FunctionError{"Runtime.InvalidEvent", "the event is not JSON: " + malformed.message()};
+    const auto parsed = parser.release();
+    if (!parsed.is_object())
+      return FunctionError{"Runtime.InvalidEvent",
+                           fmt::format("the event must be a JSON object, not {}",
+                                       std::string_view(json::to_string(parsed.kind())))};
+    const auto& fields = parsed.get_object();
+
+    processor_->stats_.clear();
+    processor_->result_.clear();
+    auto error = run_user_code([&] { response = (*processor_)(fields); });
+    const auto* task_id = fields.if_contains("task_id");
+    if (!reporter_ || !task_id || !is_truthy(*task_id)) return error;
+
+    Report report{.failed = error.has_value(),
+                  .task_id = *task_id,
+                  .stats = std::move(processor_->stats_),
+                  .result = std::move(processor_->result_)};
+    if (const auto* claim = fields.if_contains("claim")) report.claim = *claim;
+    if (error) {
+      report.result["error"] = error->message;
+      report.result["error_type"] = error->type;
+    }
+    const auto unreported = reporter_->send(std::move(report), context_.deadline);
+    if (!unreported) return error;
+    log(*unreported);
+    return error ? error : FunctionError{"sosw.ReportFailed", *unreported};
+  }
+
+  std::optional<FunctionError> post_response() {
+    const FunctionError too_large{"Function.ResponseSizeTooLarge",
+                                  fmt::format("the response of {} bytes is above the limit of {}",
+                                              body_.size(), kMaxResponse)};
+    if (body_.size() > kMaxResponse) return too_large;
+    switch (api_.post_response(context_.aws_request_id, body_)) {
+      case RuntimeApi::Posted::done:
+        return std::nullopt;
+      case RuntimeApi::Posted::too_large:
+        return too_large;
+      case RuntimeApi::Posted::refused:
+      case RuntimeApi::Posted::failed:
+        log(api_.problem());
+    }
+    return std::nullopt;
+  }
+
+  RuntimeApi api_;
+  const StopSignal& stop_;
+  std::unique_ptr<Processor> processor_;
+  Context context_;
+  bool alone_;
+  json::parse_options parser_options_;
+  std::optional<Reporter> reporter_;  // of a Worker
+  std::string body_;
+};
+
+int detail::run(const std::function<std::unique_ptr<Processor>()>& make) {
+  const auto address = environment("AWS_LAMBDA_RUNTIME_API");
+  if (address.empty()) {
+    log("AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function, to be started by "
+        "`sosw run` or by AWS Lambda");
+    return 2;
+  }
+  const StopSignal stop;
+  const int threads = std::max(number_or(environment("AWS_LAMBDA_MAX_CONCURRENCY"), 1), 1);
+  std::vector<std::unique_ptr<Invoker>> invokers;
+  const auto error = run_user_code([&] {
+    for (int i = 0; i < threads; ++i)
+      invokers.push_back(std::make_unique<Invoker>(address, stop, make(), threads == 1));
+  });
+  if (error) {
+    log(fmt::format("initialisation failed: {}: {}", error->type, error->message));
+    RuntimeApi api(address, stop.fd());
+    if (api.post_init_error(*error) != RuntimeApi::Posted::done) log(api.problem());
+    return 1;
+  }
+  std::atomic<int> result = 0;
+  std::vector<std::thread> others;
+  for (int i = 1; i < threads; ++i)
+    others.emplace_back([&, i] {
+      if (invokers[static_cast<std::size_t>(i)]->serve() != 0) result = 1;
+    });
+  if (invokers[0]->serve() != 0) result = 1;
+  for (auto& other : others) other.join();
+  return result;
+}
+
+}  // namespace sosw

@@ -1,0 +1,553 @@
+// SPDX-License-Identifier: MIT
+// The loop against a runtime and a WorkerAssistant that answer well and badly.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <stdexcept>
+
+#include "sosw/version.h"
+#include "sosw/worker.h"
+#include "support/http_server.h"
+
+namespace sosw {
+namespace {
+
+namespace json = boost::json;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using testing::HttpReply;
+using testing::HttpRequest;
+using testing::HttpServer;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::string in_seconds(int seconds) {
+  const auto time = std::chrono::system_clock::now() + std::chrono::seconds(seconds);
+  return std::to_string(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
+// One server plays the Runtime API and Lambda's Invoke API. The loop under test runs in the test's
+// own thread until all events are served; then it is told to end.
+class Runtime : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    set("AWS_LAMBDA_RUNTIME_API", server_.address());
+    set("AWS_ENDPOINT_URL_LAMBDA", server_.url());
+    set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    set("AWS_SECRET_ACCESS_KEY", "secret");
+    set("AWS_REGION", "eu-west-1");
+    set("AWS_LAMBDA_MAX_CONCURRENCY", "1");
+    set("sosw_worker_assistant_lambda", "");
+  }
+
+  static void set(const char* name, const std::string& value) {
+    setenv(name, value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  }
+
+  void add_event(std::string payload, std::map<std::string, std::string> headers = {}) {
+    const std::lock_guard lock(mutex_);
+    headers.insert(
+        {{"Lambda-Runtime-Aws-Request-Id", "r" + std::to_string(++events_)},
+         {"Lambda-Runtime-Deadline-Ms", in_seconds(60)},
+         {"Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-west-1:1:function:f"}});
+    queue_.push_back({.headers = std::move(headers), .body = std::move(payload)});
+  }
+
+  // What the loop has sent, "response r1 null", "error r1 {...}", "invoke sosw_worker_assistant
+  // {...}", in order.
+  std::vector<std::string> sent() {
+    const std::lock_guard lock(mutex_);
+    return sent_;
+  }
+
+  // Error of the n-th thing sent.
+  json::object error(std::size_t n) {
+    const auto text = sent().at(n);
+    return json::parse(text.substr(text.find('{'))).as_object();
+  }
+  std::string error_type(std::size_t n) {
+    return json::value_to<std::string>(error(n).at("errorType"));
+  }
+  std::string error_message(std::size_t n) {
+    return json::value_to<std::string>(error(n).at("errorMessage"));
+  }
+
+  // How the peers answer. Called with the mutex held, `n` counts from 1.
+  std::function<HttpReply(int n)> on_invoke = [](int) {
+    return HttpReply{.body = R"({"answer":"applied"})"};
+  };
+  std::function<HttpReply(int n)> on_post = [](int) { return HttpReply{.status = 202}; };
+  std::function<HttpReply(int n)> on_empty_queue = [](int) { return HttpReply{.status = 410}; };
+
+  std::vector<HttpRequest> requests_;  // as they came
+
+ private:
+  HttpReply answer(const HttpRequest& request) {
+    const std::lock_guard lock(mutex_);
+    requests_.push_back(request);
+    const std::string kRuntime = "/2018-06-01/runtime/";
+    const std::string kInvoke = "/2015-03-31/functions/";
+    if (request.target == kRuntime + "invocation/next") {
+      if (queue_.empty()) return on_empty_queue(++empty_polls_);
+      auto reply = queue_.front();
+      queue_.pop_front();
+      return reply;
+    }
+    if (request.target.starts_with(kInvoke)) {
+      const auto function =
+          request.target.substr(kInvoke.size(), request.target.rfind('/') - kInvoke.size());
+      const auto* kind =
+          request.headers.at("x-amz-invocation-type") == "Event" ? "event " : "invoke ";
+      sent_.push_back(kind + function + ' ' + request.body);
+      return on_invoke(++invokes_);
+    }
+    auto what = request.target.substr(kRuntime.size());
+    if (what.starts_with("invocation/")) {
+      what.erase(0, 11);
+      what = what.substr(what.find('/') + 1) + ' ' + what.substr(0, what.find('/'));
+    }
+    sent_.push_back(what + ' ' + request.body);
+    return on_post(++posts_);
+  }
+
+  std::mutex mutex_;
+  std::deque<HttpReply> queue_;
+  std::vector<std::string> sent_;
+  int events_ = 0;
+  int empty_polls_ = 0;
+  int invokes_ = 0;
+  int posts_ = 0;
+  HttpServer server_{[this](const HttpRequest& request) { return answer(request); }};
+};
+
+json::value echo(const json::object& event) { return event; }
+
+struct Adder : Worker {
+  using Worker::Worker;
+  json::value operator()(const json::object& event) override {
+    count("rows", event.at("rows").as_int64());
+    count("calls");
+    count("calls");
+    result()["sum"] = 7;
+    return "ok";
+  }
+};
+
+TEST_F(Runtime, answers_each_event_over_one_connection) {
+  add_event(R"({"a":1})");
+  add_event(R"({"b":[2.5,"x"]})");
+  EXPECT_EQ(run(echo), 0);
+  EXPECT_THAT(sent(), ElementsAre(R"(response r1 {"a":1})", R"(response r2 {"b":[2.5E0,"x"]})"));
+  for (const auto& request : requests_) EXPECT_EQ(request.connection, 1);
+}
+
+TEST_F(Runtime, takes_handlers_of_every_shape) {
+  add_event(R"({"x":1})");
+  int calls = 0;
+  EXPECT_EQ(run([&](const json::object&) { ++calls; }), 0);
+  add_event(R"({"x":1})");
+  EXPECT_EQ(run([&](const json::object& event) { return static_cast<int>(event.size()); }), 0);
+  add_event(R"({"task_id":"t"})");
+  EXPECT_EQ(run([&](const json::object&, Worker& worker) {
+              worker.count("n");
+              return std::string("text");
+            }),
+            0);
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          "response r1 null", "response r2 1",
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t","stats":{"n":1}})",
+          R"(response r3 "text")"));
+}
+
+TEST_F(Runtime, reports_a_completion_before_it_answers) {
+  add_event(R"({"task_id":"t1","claim":"c7","rows":5})");
+  add_event(R"({"task_id":"t2","rows":6})");
+  EXPECT_EQ(run<Adder>(), 0);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t1","claim":"c7","stats":{"rows":5,"calls":2},"result":{"sum":7}})",
+          R"(response r1 "ok")",
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t2","stats":{"rows":6,"calls":2},"result":{"sum":7}})",
+          R"(response r2 "ok")"));
+}
+
+TEST_F(Runtime, reports_nothing_without_a_task) {
+  for (const auto* event :
+       {R"({"rows":1})", R"({"rows":1,"task_id":""})", R"({"rows":1,"task_id":null})"})
+    add_event(event);
+  EXPECT_EQ(run<Adder>(), 0);
+  EXPECT_THAT(sent(),
+              ElementsAre(R"(response r1 "ok")", R"(response r2 "ok")", R"(response r3 "ok")"));
+}
+
+struct Standalone : Processor {
+  json::value operator()(const json::object&) override { return 1; }
+};
+
+TEST_F(Runtime, reports_nothing_for_a_processor_that_is_no_worker) {
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run<Standalone>(), 0);
+  EXPECT_THAT(sent(), ElementsAre("response r1 1"));
+}
+
+TEST_F(Runtime, finds_the_assistant_in_the_environment_and_first_in_the_config) {
+  set("sosw_worker_assistant_lambda", "from_environment");
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run([](const json::object&) {}), 0);
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(json::object{{"sosw_worker_assistant_lambda", "from_config"}}), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_THAT(sent()[0], HasSubstr("invoke from_environment {"));
+  EXPECT_THAT(sent()[2], HasSubstr("invoke from_config {"));
+}
+
+TEST_F(Runtime, reports_an_exception_and_goes_on) {
+  add_event(R"({"task_id":"t1","claim":"c7"})");
+  add_event(R"({})");
+  EXPECT_EQ(run([](const json::object& event, Worker& worker) {
+              if (!event.contains("task_id")) return;
+              worker.count("rows", 3);
+              throw std::out_of_range("no row 4, \xff");
+            }),
+            0);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_failed","task_id":"t1","claim":"c7","stats":{"rows":3},"result":{"error":"no row 4, ?","error_type":"std::out_of_range"}})",
+          R"(error r1 {"errorMessage":"no row 4, ?","errorType":"std::out_of_range","stackTrace":[]})",
+          "response r2 null"));
+  EXPECT_EQ(requests_[2].headers.at("lambda-runtime-function-error-type"), "std::out_of_range");
+}
+
+TEST_F(Runtime, survives_an_exception_of_any_type) {
+  add_event(R"({})");
+  EXPECT_EQ(run([](const json::object&) { throw 42; }), 0);  // NOLINT
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(error r1 {"errorMessage":"an exception of type int","errorType":"int","stackTrace":[]})"));
+}
+
+struct Unborn : Worker {
+  Unborn() { throw std::runtime_error("no database"); }
+  json::value operator()(const json::object&) override { return {}; }
+};
+
+TEST_F(Runtime, reports_a_failed_start) {
+  EXPECT_EQ(run<Unborn>(), 1);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(init/error {"errorMessage":"no database","errorType":"std::runtime_error","stackTrace":[]})"));
+}
+
+TEST_F(Runtime, needs_a_runtime) {
+  set("AWS_LAMBDA_RUNTIME_API", "");
+  EXPECT_EQ(run(echo), 2);
+}
+
+// Reports
+
+const HttpReply kFunctionError{.headers = {{"X-Amz-Function-Error", "Unhandled"}},
+                               .body = R"({"errorMessage":"throttled"})"};
+
+TEST_F(Runtime, repeats_a_report_until_it_is_acknowledged) {
+  on_invoke = [](int n) {
+    if (n == 1) return HttpReply{.status = 500};
+    if (n == 2) return HttpReply{.then = HttpReply::Then::close, .silent = true};
+    return HttpReply{.body = R"({"task_id":"t1","answer":"already"})"};
+  };
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_EQ(sent()[0], sent()[1]);
+  EXPECT_EQ(sent()[0], sent()[2]);
+  EXPECT_EQ(sent()[3], R"(response r1 "ok")");
+}
+
+TEST_F(Runtime, takes_the_silence_of_a_python_assistant_for_an_acknowledgement) {
+  on_invoke = [](int) { return HttpReply{.body = "null"}; };
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  EXPECT_THAT(sent(), SizeIs(2));
+}
+
+TEST_F(Runtime, hands_a_report_to_the_queue_of_lambda_when_all_tries_failed) {
+  on_invoke = [](int n) { return HttpReply{.status = n < 4 ? 503 : 202}; };
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(5));
+  EXPECT_THAT(sent()[2], HasSubstr("invoke sosw_worker_assistant"));
+  EXPECT_THAT(sent()[3], HasSubstr("event sosw_worker_assistant"));
+  EXPECT_THAT(sent()[3], HasSubstr(R"("result":{"sum":7})"));
+  EXPECT_EQ(sent()[4], R"(response r1 "ok")");
+}
+
+TEST_F(Runtime, gives_up_the_details_that_an_assistant_fails_on_but_not_the_completion) {
+  on_invoke = [](int n) { return n < 3 ? kFunctionError : HttpReply{.body = "null"}; };
+  add_event(R"({"task_id":"t1","claim":"c1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_THAT(sent()[1], HasSubstr(R"("sum":7)"));
+  EXPECT_EQ(
+      sent()[2],
+      R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t1","claim":"c1","result":{"cut":"the WorkerAssistant failed on the stats and results of this report"}})");
+  EXPECT_EQ(sent()[3], R"(response r1 "ok")");
+}
+
+TEST_F(Runtime, fails_an_invocation_whose_report_is_refused_everywhere) {
+  set("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:" + std::to_string(testing::closed_port()));
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(1));
+  EXPECT_THAT(sent()[0], HasSubstr("error r1"));
+  EXPECT_EQ(error_type(0), "sosw.ReportFailed");
+  EXPECT_THAT(
+      error_message(0),
+      HasSubstr(R"(task "t1": its completion could not be reported to sosw_worker_assistant: )"));
+  EXPECT_THAT(error_message(0), HasSubstr("onnect"));  // connection refused, in libcurl's words
+}
+
+TEST_F(Runtime, fails_an_invocation_whose_report_fails_everywhere) {
+  on_invoke = [](int n) {
+    if (n < 4) return kFunctionError;
+    return HttpReply{.status = 404,
+                     .headers = {{"x-amzn-ErrorType", "ResourceNotFoundException"}},
+                     .body = R"({"Message":"no such function"})"};
+  };
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(5));
+  EXPECT_EQ(error_type(4), "sosw.ReportFailed");
+  EXPECT_THAT(error_message(4), HasSubstr("ResourceNotFoundException: no such function"));
+}
+
+TEST_F(Runtime, keeps_the_error_of_the_work_when_its_report_fails_too) {
+  on_invoke = [](int) { return HttpReply{.status = 500}; };
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run([](const json::object&) { throw std::runtime_error("broken"); }), 0);
+  ASSERT_THAT(sent(), SizeIs(5));
+  EXPECT_EQ(error_message(4), "broken");
+}
+
+TEST_F(Runtime, reports_nothing_after_the_deadline) {
+  add_event(R"({"task_id":"t1","rows":1})", {{"Lambda-Runtime-Deadline-Ms", in_seconds(-1)}});
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(1));
+  EXPECT_EQ(error_type(0), "sosw.ReportFailed");
+  EXPECT_THAT(error_message(0), HasSubstr("the deadline has passed"));
+}
+
+TEST_F(Runtime, needs_credentials_for_a_report) {
+  set("AWS_ACCESS_KEY_ID", "");
+  add_event(R"({"task_id":"t1","rows":1})");
+  EXPECT_EQ(run<Adder>(), 0);
+  ASSERT_THAT(sent(), SizeIs(1));
+  EXPECT_THAT(error_message(0), HasSubstr("AWS_ACCESS_KEY_ID"));
+}
+
+TEST_F(Runtime, cuts_large_details) {
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run([](const json::object&, Worker& worker) {
+              worker.result()["log"] = std::string(400'000, 'x');
+              worker.result()["rows"] = 5;
+            }),
+            0);
+  EXPECT_THAT(sent()[0], HasSubstr(R"j("result":{"log":"(cut: 400002 bytes)","rows":5}})j"));
+}
+
+// Runtime API
+
+TEST_F(Runtime, tells_the_context) {
+  set("AWS_LAMBDA_FUNCTION_NAME", "f");
+  set("AWS_LAMBDA_FUNCTION_VERSION", "3");
+  set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256");
+  set("AWS_LAMBDA_LOG_GROUP_NAME", "/group");
+  set("AWS_LAMBDA_LOG_STREAM_NAME", "stream");
+  add_event("{}", {{"Lambda-Runtime-Trace-Id", "Root=1-5759e988"},
+                   {"Lambda-Runtime-Client-Context", R"({"a":1})"}});
+  add_event("{}");
+  int calls = 0;
+  EXPECT_EQ(run([&](const json::object&, Worker& worker) {
+              const auto& context = worker.context();
+              const std::string variable =
+                  getenv("_X_AMZN_TRACE_ID");  // NOLINT(concurrency-mt-unsafe)
+              EXPECT_EQ(variable, context.trace_id);
+              EXPECT_EQ(context.trace_id, ++calls == 1 ? "Root=1-5759e988" : "");
+              EXPECT_EQ(context.client_context, calls == 1 ? R"({"a":1})" : "");
+              EXPECT_EQ(context.aws_request_id, "r" + std::to_string(calls));
+              EXPECT_EQ(context.invoked_function_arn, "arn:aws:lambda:eu-west-1:1:function:f");
+              EXPECT_GT(context.remaining_time().count(), 0);
+              EXPECT_LE(context.remaining_time().count(), 60'000);
+              EXPECT_EQ(context.function_name, "f");
+              EXPECT_EQ(context.function_version, "3");
+              EXPECT_EQ(context.memory_limit_in_mb, 256);
+              EXPECT_EQ(context.log_group_name, "/group");
+              EXPECT_EQ(context.log_stream_name, "stream");
+            }),
+            0);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST_F(Runtime, refuses_what_it_can_not_read_and_goes_on) {
+  add_event("{}", {{"Lambda-Runtime-Deadline-Ms", "soon"}});
+  add_event("{\"a\":");
+  add_event("[1]");
+  add_event("{}");
+  EXPECT_EQ(run(echo), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_EQ(error_message(0), "malformed header Lambda-Runtime-Deadline-Ms: 'soon'");
+  EXPECT_EQ(error_type(1), "Runtime.InvalidEvent");
+  EXPECT_EQ(error_message(2), "the event must be a JSON object, not array");
+  EXPECT_EQ(sent()[3], "response r4 {}");
+}
+
+TEST_F(Runtime, posts_a_response_again_when_the_runtime_stumbles) {
+  on_post = [](int n) {
+    if (n == 1) return HttpReply{.status = 500};
+    if (n == 2) return HttpReply{.then = HttpReply::Then::close, .silent = true};
+    return HttpReply{.status = 202};
+  };
+  add_event(R"({"a":1})");
+  EXPECT_EQ(run(echo), 0);
+  EXPECT_THAT(sent(), ElementsAre(R"(response r1 {"a":1})", R"(response r1 {"a":1})",
+                                  R"(response r1 {"a":1})"));
+}
+
+TEST_F(Runtime, goes_on_when_the_runtime_refuses_a_response) {
+  on_post = [](int n) { return HttpReply{.status = n == 1 ? 400 : 202}; };
+  add_event("{}");
+  add_event("{}");
+  EXPECT_EQ(run(echo), 0);
+  EXPECT_THAT(sent(), ElementsAre("response r1 {}", "response r2 {}"));
+}
+
+TEST_F(Runtime, makes_a_response_that_is_too_large_an_error) {
+  on_post = [](int n) { return HttpReply{.status = n == 1 ? 413 : 202}; };
+  add_event(R"({"size":10})");
+  add_event(R"({"size":7000000})");
+  EXPECT_EQ(run([](const json::object& event) {
+              return std::string(event.at("size").to_number<std::size_t>(), 'x');
+            }),
+            0);
+  ASSERT_THAT(sent(), SizeIs(3));
+  EXPECT_EQ(sent()[0], R"(response r1 "xxxxxxxxxx")");
+  EXPECT_EQ(error_type(1), "Function.ResponseSizeTooLarge");
+  EXPECT_THAT(sent()[2], HasSubstr("error r2"));
+  EXPECT_EQ(error_message(2), "the response of 7000002 bytes is above the limit of 6291556");
+}
+
+TEST_F(Runtime, carries_large_events_and_responses) {
+  const std::string text(6'000'000, 'x');
+  add_event(R"({"text":")" + text + R"("})");
+  EXPECT_EQ(run([](const json::object& event) { return event.at("text"); }), 0);
+  EXPECT_THAT(sent(), ElementsAre("response r1 \"" + text + '"'));
+}
+
+TEST_F(Runtime, reads_chunks_and_interim_answers) {
+  int polls = 0;
+  on_empty_queue = [&](int) -> HttpReply {
+    if (++polls > 1) return {.status = 403};
+    return {.raw =
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+                "Lambda-Runtime-Aws-Request-Id: r1\r\nLambda-Runtime-Deadline-Ms: " +
+                in_seconds(9) + "\r\n\r\n4\r\n{\"a\"\r\n3;x=y\r\n:1}\r\n0\r\n\r\n"};
+  };
+  EXPECT_EQ(run(echo), 0);
+  EXPECT_THAT(sent(), ElementsAre(R"(response r1 {"a":1})"));
+  EXPECT_EQ(polls, 2);
+}
+
+TEST_F(Runtime, reconnects_when_the_runtime_has_closed_the_connection) {
+  on_post = [](int) { return HttpReply{.status = 202, .then = HttpReply::Then::close}; };
+  add_event("{}");
+  add_event("{}");
+  EXPECT_EQ(run(echo), 0);
+  EXPECT_THAT(sent(), SizeIs(2));
+}
+
+TEST_F(Runtime, ends_when_its_runtime_is_gone) {
+  int polls = 0;
+  on_empty_queue = [&](int) {
+    ++polls;
+    return HttpReply{.status = 500};
+  };
+  EXPECT_EQ(run(echo), 1);
+  EXPECT_EQ(polls, 3);
+  set("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:" + std::to_string(testing::closed_port()));
+  EXPECT_EQ(run(echo), 1);
+}
+
+TEST_F(Runtime, serves_events_side_by_side) {
+  set("AWS_LAMBDA_MAX_CONCURRENCY", "2");
+  std::mutex mutex;
+  std::condition_variable changed;
+  int running = 0;
+  for (int i = 0; i < 2; ++i) add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run([&](const json::object&, Worker& worker) {
+              worker.count("n");
+              std::unique_lock lock(mutex);
+              ++running;
+              changed.notify_all();
+              changed.wait(lock, [&] {
+                return running == 2;
+              });  // for ever, if they came one after the other
+            }),
+            0);
+  EXPECT_THAT(sent(), SizeIs(4));
+  for (const auto& what : sent())
+    if (what.starts_with("invoke")) {
+      EXPECT_THAT(what, HasSubstr(R"("stats":{"n":1})"));
+    }
+}
+
+TEST_F(Runtime, ends_on_a_signal_while_it_waits) {
+  on_empty_queue = [&](int) {
+    EXPECT_EQ(kill(getpid(), SIGTERM), 0);
+    return HttpReply{.silent = true};  // and keeps the loop waiting
+  };
+  EXPECT_EQ(run(echo), 0);
+  struct sigaction action {};
+  ASSERT_EQ(sigaction(SIGTERM, nullptr, &action), 0);
+  EXPECT_EQ(action.sa_handler, SIG_DFL);
+}
+
+TEST_F(Runtime, finishes_its_work_on_a_signal) {
+  add_event(R"({"task_id":"t1"})");
+  add_event(R"({"task_id":"t2"})");
+  EXPECT_EQ(run([](const json::object&) { EXPECT_EQ(kill(getpid(), SIGTERM), 0); }), 0);
+  ASSERT_THAT(sent(), SizeIs(2));
+  EXPECT_EQ(sent()[1], "response r1 null");
+}
+
+TEST_F(Runtime, keeps_what_was_copied_from_an_event) {
+  add_event(R"({"a":["first"]})");
+  add_event(R"({"a":["other"]})");
+  std::vector<json::value> kept;
+  EXPECT_EQ(run([&](const json::object& event) { kept.push_back(event.at("a")); }), 0);
+  EXPECT_EQ(json::serialize(json::value_from(kept)), R"([["first"],["other"]])");
+}
+
+TEST(Version, is_the_projects) {
+  EXPECT_STREQ(kVersion, SOSW_PROJECT_VERSION);
+  EXPECT_EQ(std::to_string(SOSW_VERSION_MAJOR) + '.' + std::to_string(SOSW_VERSION_MINOR) + '.' +
+                std::to_string(SOSW_VERSION_PATCH),
+            SOSW_PROJECT_VERSION);
+}
+
+}  // namespace
+}  // namespace sosw
