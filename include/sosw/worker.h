@@ -10,7 +10,7 @@
 //   int main() { return sosw::run<WordCount>(); }
 #pragma once
 
-#include <boost/json/value_from.hpp>
+#include <boost/json.hpp>
 #include <concepts>
 #include <functional>
 #include <memory>
