@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/config.h"
 #include "core/json_text.h"
 #include "core/suggest.h"
 
@@ -33,7 +34,7 @@ std::string described(const json::value& value) {
 }
 
 const json::value* ConfigReader::value(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
   const auto* found = object_.if_contains(key);
   return found && !found->is_null() ? found : nullptr;
 }
@@ -132,10 +133,8 @@ const json::object* ConfigReader::object(std::string_view key) {
 
 Result<void> ConfigReader::finish(std::initializer_list<std::string_view> also_known) {
   known_.insert(known_.end(), also_known.begin(), also_known.end());
-  for (const auto& [key, ignored] : object_)
-    if (std::find(known_.begin(), known_.end(), std::string_view(key)) == known_.end())
-      fail(invalid(fmt::format("{}: unknown key '{}'", where_, std::string_view(key)),
-                   suggestion(key, std::vector<std::string_view>(known_.begin(), known_.end()))));
+  const std::vector<std::string_view> known(known_.begin(), known_.end());
+  if (auto checked = check_keys(where_, object_, known); !checked) fail(checked.error());
   if (error_) return *error_;
   return {};
 }

@@ -29,6 +29,8 @@ constexpr std::array<ComparisonName, 6> kComparisons = {{
 }};
 
 std::optional<int> status_of(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
   int status = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), status);
   if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
@@ -103,6 +105,8 @@ bool holds(double value, Comparison comparison, double target) {
 Result<HealthMetric> read_health_metric(std::string_view where, const json::object& config) {
   ConfigReader reader{std::string(where), config};
   HealthMetric metric;
+  for (const std::string_view key : {"details", "feelings", "feeling_comparison_operator"})
+    if (!reader.value(key)) reader.fail(key, "is missing");
   if (const auto* details = reader.object("details")) {
     metric.details = *details;
     // The documents of the original show `Name`, CloudWatch wants `MetricName`.

@@ -137,6 +137,26 @@ std::uint32_t next_code_point(std::string_view text, std::size_t& i) {
   return point;
 }
 
+Result<json::value> parse(std::string_view text, json::parse_options options) {
+  options.max_depth = kMaxDepth;
+  json::basic_parser<ExactHandler> parser(options);
+  boost::system::error_code error;
+  const auto used = parser.write_some(false, text.data(), text.size(), error);
+  if (!error && used < text.size()) error = json::error::extra_data;
+  if (!error) return parser.handler().release();
+  const auto line =
+      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(used), '\n');
+  const auto column = used - (text.substr(0, used).rfind('\n') + 1) + 1;
+  const auto place = fmt::format("at line {}, column {}", line, column);
+  if (!parser.handler().refused_number.empty())
+    return invalid(
+        fmt::format("the number {} does not fit, {}", parser.handler().refused_number, place),
+        "integers lie within 64 bits, floats within a double: write it as a text");
+  if (error == json::error::too_deep)
+    return invalid(fmt::format("JSON nested deeper than {}, {}", kMaxDepth, place));
+  return invalid(fmt::format("not JSON: {} {}", error.message(), place));
+}
+
 template <class Integer>
 void append_integer(Integer number, std::string& out) {
   std::array<char, 24> text;
@@ -145,26 +165,16 @@ void append_integer(Integer number, std::string& out) {
 
 }  // namespace
 
-Result<json::value> parse_json(std::string_view text) {
+Result<json::value> parse_json(std::string_view text) { return parse(text, {}); }
+
+Result<json::value> parse_config(std::string_view text, std::string_view what) {
   json::parse_options options;
-  options.max_depth = kMaxDepth;
-  json::basic_parser<ExactHandler> parser(options);
-  boost::system::error_code error;
-  const auto used = parser.write_some(false, text.data(), text.size(), error);
-  if (!parser.handler().refused_number.empty())
-    return invalid(fmt::format("the number {} does not fit", parser.handler().refused_number),
-                   "integers lie within 64 bits, floats within a double: write it as a text");
-  if (error == json::error::too_deep)
-    return invalid(fmt::format("JSON nested deeper than {}", kMaxDepth));
-  if (!error && used < text.size()) error = json::error::extra_data;
-  if (error) {
-    const auto line =
-        1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(used), '\n');
-    const auto column = used - (text.substr(0, used).rfind('\n') + 1) + 1;
-    return invalid(
-        fmt::format("not JSON: {} at line {}, column {}", error.message(), line, column));
-  }
-  return parser.handler().release();
+  options.allow_comments = true;
+  options.allow_trailing_commas = true;
+  auto value = parse(text, options);
+  if (!value)
+    return invalid(fmt::format("{}: {}", what, value.error().message), value.error().hint);
+  return value;
 }
 
 void append_json(std::string_view text, std::string& out) {

@@ -20,6 +20,9 @@ namespace json = boost::json;
 // them into a rounded float, and no other part of this program has a use for them: write such a
 // number as a text), floats beyond the double, nesting deeper than 200, bytes that are not UTF-8.
 Result<json::value> parse_json(std::string_view text);
+// The same for a file that a person edits: comments (// and /* */) and trailing commas are allowed,
+// and each error begins with `what` ("sosw.json: ...").
+Result<json::value> parse_config(std::string_view text, std::string_view what);
 
 // Appends `value` as json.dumps writes it: separators ", " and ": ", keys in their order, ASCII
 // only with \uXXXX (a pair of surrogates beyond U+FFFF), floats in the shortest form that reads

@@ -27,7 +27,8 @@ enum class Expiry : std::uint8_t {
 // What becomes of an attempt that was running when the engine died.
 enum class OnRestart : std::uint8_t {
   wait,         // it may still run: its deadline decides (http, arn)
-  give_back,    // it died with the host: queued again, attempt not counted, up to kInterruptions times
+  give_back,    // it died with the host: queued again, attempt not counted, up to kInterruptions
+                // times
   use_attempt,  // it ran inside the engine and may have been what killed it: the attempt has failed
 };
 

@@ -60,6 +60,19 @@ struct Task {
 // field is left out). Errors: invalid, when the payload is not a JSON object.
 [[nodiscard]] Result<std::string> invocation_payload(const Task& task, std::string_view claim);
 
+// The payload of a new task from the fields of a job's row, as JSON text: the keys of the field
+// `payload` (an object, or the text of one), then the other fields over them. Text that is no JSON,
+// or another value, becomes {"payload": ...}. JSON text that is no object stays as it is when it is
+// alone; no worker can take it. Errors: invalid, when there are other fields beside such.
+[[nodiscard]] Result<std::string> construct_payload(const json::object& fields);
+
+// A new task as create_task of the original makes one. `generated` has the five fields that are
+// made for it (task_id, labourer_id, created_at, greenfield, attempts); the rest of `fields`
+// becomes the payload. strict: a generated field that is given too, and is not empty, must be the
+// same. Otherwise what is given is taken, but for null. Errors: invalid, naming the field. A job
+// never comes this way: its keys are data, whatever their names.
+[[nodiscard]] Result<Task> new_task(Task generated, const json::object& fields, bool strict);
+
 // 20 hex digits: the first 80 bits of SHA-256(key).
 [[nodiscard]] std::string job_id(std::string_view key);
 // Job id and row number (0 <= row < 2^48) as 32 hex digits.
