@@ -44,15 +44,19 @@ struct Job {
   std::optional<std::int64_t> position;  // its place in the queue, below kPositionCeiling
 };
 struct Accepted {
-  std::string job_id;
-  std::int64_t rows;
-  bool already;  // the key had been accepted before
+  std::string job_id;  // of a task made directly: the store's own job for such
+  std::int64_t rows = 0;
+  bool already = false;   // the key had been accepted before
+  std::int64_t made = 0;  // rows that are tasks now, from the first one on
+  std::string task_id;    // of a job of one row
 };
 
 struct Made {
-  std::int64_t rows = 0;  // made now
-  bool more = false;      // a job is open and there is room: call again
-  bool no_room = false;   // positions used up until the queue has been empty once
+  std::string job_id;          // of the rows made
+  std::int64_t first_row = 0;  // their numbers: first_row ... first_row + rows - 1
+  std::int64_t rows = 0;
+  bool more = false;     // a job is open and there is room: call again
+  bool no_room = false;  // positions used up until the queue has been empty once
 };
 
 struct ClaimRequest {
