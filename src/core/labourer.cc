@@ -92,6 +92,12 @@ Result<Labourer> read_labourer(std::string id, const json::object& config,
   check_kind(reader);
   check_environment(reader);
   reader.integer("memory_mb", 1, kMost);
+  reader.integer("environments", 1, kMost);
+  reader.integer("max_concurrency", 1, kMost);
+  reader.integer("idle", 1, kMost);
+  reader.text("handler");
+  reader.text("working_dir");
+  reader.choice("completes", {"return", "report"});
   reader.number("init_timeout", 0);
   reader.flag("fence");
   // What the registration of the original sets, and let the configuration set instead.
