@@ -211,7 +211,7 @@ TEST(HomeConfig, checks_rules_and_metrics) {
       HasSubstr("none, last, all"));
   EXPECT_THAT(
       error(
-          R"({"labourers": {"a": {"exec": ["true"], "health_metrics": {"cpu": {"details": {"presure": "cpu/some/avg10"}, "feelings": {"4": 1}}}}}})"),
+          R"({"labourers": {"a": {"exec": ["true"], "health_metrics": {"cpu": {"details": {"presure": "cpu/some/avg10"}, "feelings": {"4": 1}, "feeling_comparison_operator": "<="}}}}})"),
       AllOf(HasSubstr("health_metrics 'cpu'"), HasSubstr("'pressure'")));
 }
 
