@@ -10,8 +10,9 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core/config.h"
 #include "core/config_reader.h"
-#include "core/greenfield.h"
+#include "core/json_text.h"
 #include "core/suggest.h"
 #include "local/file.h"
 #include "local/http.h"
@@ -76,45 +77,6 @@ bool has(const List& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
 
-void merge(json::object& into, const json::object& from) {
-  for (const auto& [key, value] : from) {
-    auto* mine = into.if_contains(key);
-    if (mine != nullptr && mine->is_object() && value.is_object()) {
-      merge(mine->get_object(), value.get_object());
-    } else {
-      into[key] = value;
-    }
-  }
-}
-
-Result<json::value> parse_with_comments(std::string_view text, const std::string& file) {
-  json::parse_options options;
-  options.allow_comments = true;
-  options.allow_trailing_commas = true;
-  json::parser parser({}, options);
-  boost::system::error_code error;
-  const auto place = [&](std::size_t position) {
-    const auto before = text.substr(0, std::min(position, text.size()));
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const auto column =
-        before.size() - (before.rfind('\n') == before.npos ? 0 : before.rfind('\n') + 1) + 1;
-    return fmt::format("{}:{}:{}", file, line, column);
-  };
-  auto read = parser.write_some(text.data(), text.size(), error);
-  if (error) {
-    const bool incomplete = error == json::error::incomplete;
-    return invalid(
-        fmt::format("{}: {}", place(incomplete ? text.size() : read),
-                    incomplete ? std::string("the text ends too early") : error.message()),
-        "JSON; comments and trailing commas are allowed");
-  }
-  const auto rest = text.find_first_not_of(" \t\r\n", read);
-  if (rest != text.npos && !text.substr(rest).starts_with("//") &&
-      !text.substr(rest).starts_with("/*"))
-    return invalid(fmt::format("{}: more text after the end of the object", place(rest)));
-  return parser.release();
-}
-
 class Reading {
  public:
   Reading(const fs::path& file, std::span<const std::string_view> functions)
@@ -125,7 +87,7 @@ class Reading {
   }
 
   CheckedConfig run(std::string_view text) {
-    const auto parsed = parse_with_comments(text, name_);
+    const auto parsed = parse_config(text, name_);
     if (!parsed) {
       errors_.push_back(parsed.error());
     } else if (!parsed->is_object()) {
@@ -184,12 +146,12 @@ class Reading {
         continue;
       }
       check_keys(fmt::format("{}.", document), value->get_object(), false);
-      merge(merged, with_short_labourers(value->get_object()));
+      merged = recursive_update(merged, with_short_labourers(value->get_object()));
     }
     check_keys("", file, true);
     auto own = with_short_labourers(file);
     for (const auto document : kDocuments) own.erase(document);
-    merge(merged, own);
+    merged = recursive_update(merged, own);
 
     ConfigReader reader("settings", merged);
     read_labourers(reader);
@@ -206,9 +168,8 @@ class Reading {
     json::object out = document;
     const auto* labourers = document.if_contains("labourers");
     if (labourers == nullptr || !labourers->is_object()) return out;
-    merge(out, {{"task_config", {{"labourers", *labourers}}}});
     out.erase("labourers");
-    return out;
+    return recursive_update(out, {{"task_config", {{"labourers", *labourers}}}});
   }
 
   void read_labourers(ConfigReader& reader) {

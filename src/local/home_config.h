@@ -53,7 +53,7 @@ struct CheckedConfig {
 // The original's own documents are read too. Later ones win: sosw_essential_config,
 // sosw_scheduler_config, sosw_orchestrator_config, sosw_scavenger_config,
 // sosw_worker_assistant_config, the file itself; in each `labourers` wins over
-// `task_config.labourers`. Objects are merged key by key, anything else is replaced.
+// `task_config.labourers`. They are merged by recursive_update (core/config.h).
 [[nodiscard]] CheckedConfig check_home_config(std::string_view text,
                                               const std::filesystem::path& file,
                                               std::span<const std::string_view> functions = {});

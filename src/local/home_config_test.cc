@@ -139,10 +139,11 @@ TEST(HomeConfig, defaults_for_all_labourers_stand_beside_them) {
 }
 
 TEST(HomeConfig, names_the_place_of_a_slip_of_the_pen) {
-  EXPECT_THAT(error("{\n  \"labourers\": {\n    \"a\" {}\n  }\n}"), HasSubstr("sosw.json:3:9:"));
-  EXPECT_THAT(error("{\"labourers\": {"), HasSubstr("sosw.json:1:16: the text ends too early"));
-  EXPECT_THAT(error("{} {}"), HasSubstr("sosw.json:1:4: more text"));
-  EXPECT_THAT(error(""), HasSubstr("sosw.json:1:1"));
+  EXPECT_THAT(error("{\n  \"labourers\": {\n    \"a\" {}\n  }\n}"),
+              HasSubstr("sosw.json: not JSON: syntax error at line 3, column 9"));
+  EXPECT_THAT(error("{\"labourers\": {"), HasSubstr("incomplete JSON at line 1, column 16"));
+  EXPECT_THAT(error("{} {}"), HasSubstr("extra data at line 1, column 4"));
+  EXPECT_THAT(error(""), HasSubstr("line 1, column 1"));
   EXPECT_THAT(error("[]"), HasSubstr("sosw.json: must be an object, found a list"));
 }
 
