@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// One function for each `x_cases.cc`; areas.cc lists them.
+#pragma once
+
+#include "golden.h"
+
+namespace sosw::golden {
+
+Area chunking_area();
+
+}  // namespace sosw::golden
