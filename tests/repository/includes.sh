@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Fails on an #include that a folder may not have. usage: includes.sh [ROOT]
+set -euo pipefail
+cd "${1:-$(dirname "$0")/../..}"
+
+# folder | of ours | libraries (posix: <sys/...>, <unistd.h> ...) | why
+rules='
+include/sosw   | sosw                              | boost/json                                      | what a stranger compiles against stays small
+src/core       | sosw core                         | boost/json fmt                                  | decisions are pure: no clock, file, thread, socket, log
+src/engine     | sosw core engine                  | boost/json fmt spdlog                           | it sees the world through ports.h only
+src/aws        | aws                               | boost/json curl openssl pugixml fmt spdlog posix | AWS itself, knowing nothing of us
+src/local      | sosw core engine/ports.h local    | boost sqlite3.h curl date fmt spdlog posix      | an adapter knows the ports, not the engine
+src/cloud      | sosw core engine/ports.h aws cloud | boost/json fmt spdlog                          | an adapter knows the ports, not the engine
+src/sdk        | sosw aws sdk                      | boost/json curl fmt spdlog posix                | a worker binary stays small
+src/web        | sosw core engine/ports.h web      | boost prometheus fmt spdlog                     | it changes state through the ports only
+src/simulation | sosw core engine simulation       | boost/json fmt spdlog                           | the real clock and the homes stay outside
+'
+# Of the standard library, and not for core either.
+impure='thread|mutex|shared_mutex|condition_variable|future|atomic|stop_token|fstream|iostream|filesystem|random|ctime'
+
+words() { tr ' ' '\n' <<<"$1" | sed '/^$/d; s/[.]/\\./g' | paste -sd'|'; }
+
+status=0
+complain() { # FOLDER WHY LINES
+  [ -n "$3" ] || return 0
+  printf '%s\n' "$3" | sed "s|\$|   <- $1 may not: $2|"
+  status=1
+}
+while IFS='|' read -r folder ours libraries why; do
+  folder=${folder// /}
+  [ -n "$folder" ] && [ -d "$folder" ] || continue
+  why=$(sed 's/^ *//' <<<"$why")
+  allowed="#include (<[a-z_0-9]+>|<($(words "$libraries"))[/.>]|<curl/|\"($(words "$ours"))[/\"])"
+  [[ $libraries == *curl* ]] || allowed=${allowed/|<curl\//}
+  [[ $libraries != *sqlite3* ]] || allowed="$allowed|<sqlite3\\.h>"
+  [[ $libraries != *pugixml* ]] || allowed="$allowed|<pugixml\\.hpp>"
+  [[ $libraries != *posix* ]] || allowed="$allowed|<((sys|netinet|arpa|linux)/)?[a-z_0-9]+\\.h>"
+  files=$(find "$folder" -name '*.cc' -o -name '*.h' | grep -v '_test\.cc$' || true)
+  [ -n "$files" ] || continue
+  complain "$folder" "$why" "$(grep -nE '^ *# *include' $files /dev/null | grep -vE "$allowed" || true)"
+  if [ "$folder" = src/core ]; then
+    complain "$folder" "$why" "$(grep -nE "^#include <($impure)>|::now\(" $files /dev/null || true)"
+  fi
+done <<<"$rules"
+exit $status
