@@ -7,6 +7,7 @@ namespace sosw::golden {
 const std::vector<Area>& areas() {
   static const std::vector<Area> kAreas = {
       chunking_area(),
+      scheduler_file_area(),
   };
   return kAreas;
 }

@@ -7,5 +7,6 @@
 namespace sosw::golden {
 
 Area chunking_area();
+Area scheduler_file_area();
 
 }  // namespace sosw::golden
