@@ -22,6 +22,7 @@ class OwnedFd {
     return *this;
   }
   [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }  // the caller's to close
 
  private:
   int fd_ = -1;

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+// The Lambda Invoke API for boto3, the aws command line and workers that call each other, the
+// config table beside it, and the functions that this process answers itself.
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <spdlog/spdlog.h>
+
+#include "local/lambda_host_state.h"
+
+namespace sosw::local {
+namespace {
+
+constexpr std::string_view kFunctions = "/2015-03-31/functions/";
+
+std::string percent_decoded(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = static_cast<char>(c | 32);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::string plain;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      plain += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+      i += 2;
+    } else {
+      plain += text[i];
+    }
+  }
+  return plain;
+}
+
+std::string base64(std::string_view text) {
+  std::string coded(4 * ((text.size() + 2) / 3) + 1, '\0');
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(coded.data()),
+                                reinterpret_cast<const unsigned char*>(text.data()),
+                                static_cast<int>(text.size()));
+  coded.resize(static_cast<std::size_t>(n));
+  return coded;
+}
+
+void answer_error(Responder& r, int status, std::string_view type, std::string_view message,
+                  std::string_view request_id) {
+  r.send(status,
+         fmt::format("Content-Type: application/json\r\nx-amzn-ErrorType: {}\r\n"
+                     "x-amzn-RequestId: {}\r\n",
+                     type, request_id),
+         json::serialize(json::object{{"Type", status < 500 ? "User" : "Service"},
+                                      {"Message", message},
+                                      {"message", message}}));
+}
+
+void answer_invoke(Responder& r, const LambdaHost::Answer& a, bool tail) {
+  r.send(200,
+         fmt::format("Content-Type: application/json\r\nx-amzn-RequestId: {}\r\n"
+                     "X-Amz-Executed-Version: $LATEST\r\n{}{}",
+                     a.request_id, a.failed ? "X-Amz-Function-Error: Unhandled\r\n" : "",
+                     tail ? fmt::format("X-Amz-Log-Result: {}\r\n", base64(a.log)) : ""),
+         a.payload);
+}
+
+std::string_view text_in(const json::object& event, std::string_view name) {
+  const auto* v = event.if_contains(name);
+  return v && v->is_string() ? std::string_view(v->get_string()) : std::string_view{};
+}
+
+}  // namespace
+
+std::string function_name(std::string_view name) {
+  constexpr std::string_view kFunction = "function:";
+  if (const auto at = name.find(kFunction); at != std::string_view::npos) {
+    name.remove_prefix(at + kFunction.size());
+  }
+  return std::string(name.substr(0, name.find(':')));
+}
+
+void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
+  const auto key = access_key_id(request.header("Authorization"));
+  const auto target = request.header("X-Amz-Target");
+  const bool dynamo = target.starts_with("DynamoDB_");
+  std::string id;
+  std::optional<KeyHolder> holder;
+  {
+    std::lock_guard lock(mutex);
+    id = uuid();
+    if (const auto found = keys.find(key); found != keys.end()) holder = found->second;
+  }
+  if (!holder) {
+    const std::string message = fmt::format(
+        "this engine has not issued the access key '{}'. Workers get theirs in the environment; "
+        "for "
+        "a person it is in {}/credentials (AWS_SHARED_CREDENTIALS_FILE)",
+        key, options.data_folder);
+    if (!dynamo) return answer_error(responder, 403, "AccessDeniedException", message, id);
+    responder.send(400, "Content-Type: application/x-amz-json-1.0\r\n",
+                   json::serialize(json::object{
+                       {"__type", "com.amazonaws.dynamodb.v20120810#AccessDeniedException"},
+                       {"message", message}}));
+    return;
+  }
+  if (dynamo && request.method == "POST") {
+    const auto a = answer_config_table(target, request.body, options.configs, options.region);
+    responder.send(
+        a.status,
+        fmt::format("Content-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: {}\r\n", id),
+        a.body);
+    return;
+  }
+  std::string_view path = request.target.substr(0, request.target.find('?'));
+  constexpr std::string_view kInvocations = "/invocations";
+  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(kInvocations)) {
+    return answer_error(
+        responder, 404, "UnknownOperationException",
+        fmt::format("sosw has no {} {}: of Lambda it serves Invoke only", request.method, path),
+        id);
+  }
+  path.remove_prefix(kFunctions.size());
+  path.remove_suffix(kInvocations.size());
+  invoke_function(*holder, percent_decoded(path), request, std::move(responder));
+}
+
+void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_view name,
+                                        HttpRequest& request, Responder responder) {
+  const std::string function = function_name(name);
+  const auto own = options.functions.find(function);
+  std::unique_lock lock(mutex);
+  const std::string id = uuid();
+  const auto hosted = functions.find(function);
+  if (own == options.functions.end() && hosted == functions.end()) {
+    return answer_error(
+        responder, 404, "ResourceNotFoundException",
+        fmt::format("Function not found: arn:aws:lambda:{}:000000000000:function:{}",
+                    options.region, function),
+        id);
+  }
+  const auto type = request.header("X-Amz-Invocation-Type");
+  const bool event_type = type == "Event";
+  if (type == "DryRun") {
+    responder.send(204, fmt::format("x-amzn-RequestId: {}\r\n", id), "");
+    return;
+  }
+  if (!event_type && !type.empty() && type != "RequestResponse") {
+    return answer_error(responder, 400, "InvalidParameterValueException",
+                        fmt::format("unknown invocation type '{}'", type), id);
+  }
+  const std::size_t limit = event_type ? kLargestTask : kLargestPayload;
+  if (request.too_large || request.body.size() > limit) {
+    return answer_error(
+        responder, 413, "RequestTooLargeException",
+        fmt::format("{} byte payload is too large for the {} invocation type (limit {} "
+                    "bytes)",
+                    request.too_large ? fmt::format("more than {}", kLargestBody)
+                                      : std::to_string(request.body.size()),
+                    event_type ? "Event" : "RequestResponse", limit),
+        id);
+  }
+  if (request.body.empty()) request.body = "{}";
+  json::error_code e;
+  json::value event = json::parse(request.body, e);
+  if (e) {
+    return answer_error(responder, 400, "InvalidRequestContentException",
+                        fmt::format("Could not parse request body into json: {}", e.message()), id);
+  }
+  const bool tail = request.header("X-Amz-Log-Type") == "Tail";
+  const std::string accepted_headers = fmt::format("x-amzn-RequestId: {}\r\n", id);
+
+  if (own != options.functions.end()) {
+    Job job;
+    job.function = &own->second;
+    job.event = std::move(event);
+    attribute(holder, function == options.worker_assistant, job);
+    if (event_type) {
+      job.answer = [function](const Result<json::value>& r) {
+        if (!r) spdlog::error("{}: {}", function, r.error().text());
+      };
+    } else {
+      auto waiting = std::make_shared<Responder>(std::move(responder));
+      job.answer = [waiting, id, tail](const Result<json::value>& r) {
+        const auto payload = r ? json::serialize(*r)
+                               : json::serialize(json::object{{"errorMessage", r.error().text()},
+                                                              {"errorType", "Error"}});
+        answer_invoke(*waiting, {payload, !r, id, ""}, tail);
+      };
+    }
+    lock.unlock();
+    add_job(std::move(job));
+    if (event_type) responder.send(202, accepted_headers, "");
+    return;
+  }
+
+  HostedFunction& f = hosted->second;
+  const RunPtr run = new_run(f, std::move(request.body));
+  run->request_id = id;
+  auto waiting = std::make_shared<Responder>(std::move(responder));
+  if (!event_type) {
+    run->answer = [waiting, tail](const LambdaHost::Answer& a) {
+      answer_invoke(*waiting, a, tail);
+    };
+  } else {
+    run->answer = [function](const LambdaHost::Answer& a) {
+      if (a.failed)
+        spdlog::error("{}: asynchronous invocation {}: {}", function, a.request_id, a.payload);
+    };
+  }
+  std::vector<EnvironmentPtr> to_start;
+  const Placed placed = place(f, run, kWaitingEvents, to_start);
+  run->being_placed = false;
+  lock.unlock();
+  if (placed != Placed::yes) {
+    return answer_error(*waiting, placed == Placed::full ? 429 : 503,
+                        placed == Placed::full ? "TooManyRequestsException" : "ServiceException",
+                        placed == Placed::full ? "too many invocations of this function wait"
+                                               : "the engine is stopping",
+                        id);
+  }
+  start_all(std::move(to_start));
+  if (event_type) waiting->send(202, accepted_headers, "");
+}
+
+void LambdaHost::State::attribute(const KeyHolder& holder, bool reports, Job& job) {
+  if (holder.function == nullptr) return;
+  job.caller.labourer_id = holder.function->settings.name;
+  auto* event = job.event.if_object();
+  const auto task_id = event ? text_in(*event, "task_id") : std::string_view{};
+  if (task_id.empty()) return;
+
+  RunPtr run;
+  const auto look_at = [&](const Environment& e) {
+    for (const auto& r : e.running) {
+      if (r->task_id == task_id) run = r;
+    }
+  };
+  if (const auto e = holder.environment.lock()) {
+    look_at(*e);
+  } else {
+    for (const auto& other : holder.function->environments) look_at(*other);
+  }
+  if (!run) return;
+  job.caller.task_id = run->task_id;
+  job.caller.claim = run->claim;
+  if (!reports) return;
+  if (text_in(*event, "claim").empty()) (*event)["claim"] = run->claim;
+  if (text_in(*event, "claim") != run->claim) return;
+  job.reports_about = run;
+  ++run->reports_pending;
+}
+
+// --- Functions of this process
+// ----------------------------------------------------------------------------------------------------
+
+void LambdaHost::State::add_job(Job job) {
+  std::lock_guard lock(mutex);
+  jobs.push_back(std::move(job));
+  job_waits.notify_one();
+}
+
+void LambdaHost::State::run_jobs() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    job_waits.wait(lock, [this] { return jobs_end || !jobs.empty(); });
+    if (jobs.empty()) return;
+    Job job = std::move(jobs.front());
+    jobs.pop_front();
+    lock.unlock();
+    Result<json::value> result = (*job.function)(job.event, job.caller);
+    const bool done = static_cast<bool>(result);
+    if (job.answer) job.answer(std::move(result));
+    lock.lock();
+    if (Run* run = job.reports_about.get()) {
+      run->reported |= done;
+      // Its invocation has ended meanwhile, and only waited for this.
+      if (--run->reports_pending == 0 && run->verdict) conclude(job.reports_about);
+    }
+  }
+}
+
+}  // namespace sosw::local
