@@ -31,14 +31,13 @@ TEST(ConfigTable, AnswersTheQueryOfGetConfig) {
 }
 
 TEST(ConfigTable, AnswersAQueryByPrefixWithNamePlaceholders) {
-  const auto answer = ask("Query", R"({"TableName": "arn:aws:dynamodb:us-west-2:1:table/config",
+  const auto answer = ask("Query", R"json({"TableName": "arn:aws:dynamodb:us-west-2:1:table/config",
       "KeyConditionExpression": "(begins_with (#n, :p)) and (#e=:e)",
       "ExpressionAttributeNames": {"#n": "config_name", "#e": "env"},
-      "ExpressionAttributeValues": {
-  ":e" : {"S" : "production"}, ":p" : { "S" : "word_count_" }}})");
+      "ExpressionAttributeValues": {":e": {"S": "production"}, ":p": {"S": "word_count_"}}})json");
   ASSERT_EQ(answer.at("Items").as_array().size(), 2U);
-EXPECT_EQ(answer.at("Items").at(0).at("config_name").at("S"), "word_count_config");
-EXPECT_EQ(answer.at("Items").at(1).at("config_value").at("S"), "7");
+  EXPECT_EQ(answer.at("Items").at(0).at("config_name").at("S"), "word_count_config");
+  EXPECT_EQ(answer.at("Items").at(1).at("config_value").at("S"), "7");
 }
 
 TEST(ConfigTable, HasOneEnvironmentOnly) {

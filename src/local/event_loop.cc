@@ -137,7 +137,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   }
 
   void read_failed(error_code e) {
-    if (e == http::error::body_limit && parser_->is_header_done()) {
+    if (e == http::error::body_limit) {
       close_after_answer_ = true;
       return arrived(true);
     }

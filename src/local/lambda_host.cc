@@ -239,7 +239,6 @@ RunPtr LambdaHost::State::new_run(HostedFunction& f, std::string payload) {
   run->request_id = uuid();
   run->function = &f;
   run->payload = std::move(payload);
-  run->being_placed = true;
   return run;
 }
 
@@ -270,16 +269,16 @@ LambdaHost::State::Placed LambdaHost::State::place(HostedFunction& f, const RunP
     case FunctionSettings::Kind::command:
       // The one that worked last: its memory is warm, and the others may end.
       for (auto e = f.environments.rbegin(); e != f.environments.rend(); ++e) {
-        if (hand_over(**e, run)) {
-          run->being_placed = false;
-          return Placed::yes;
-        }
+        if (hand_over(**e, run)) return Placed::yes;
       }
       f.queue.push_back(run);
       break;
   }
   if (f.queue.size() > spare(f)) {
-    if (auto e = reserve_environment(f)) to_start.push_back(std::move(e));
+    if (auto e = reserve_environment(f)) {
+      to_start.push_back(std::move(e));
+      run->being_placed = true;
+    }
   }
   return Placed::yes;
 }
