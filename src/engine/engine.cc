@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: MIT
+// See engine.h.
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace sosw::engine {
+namespace {
+
+// How long the loop sleeps when it knows of nothing: while there is work, and when there is none.
+constexpr double kLookAgainBusy = 1;
+constexpr double kLookAgainIdle = 10;
+constexpr double kStoreRetry = 1;
+constexpr double kRegisterAgain = 60;
+constexpr double kAlarmRetry = 5;
+
+std::int64_t count(const LabourerStatus& status, State state) {
+  const auto found = status.tasks.find(state);
+  return found == status.tasks.end() ? 0 : found->second;
+}
+
+std::int64_t live(const LabourerStatus& status) {
+  std::int64_t sum = status.folded;
+  for (const auto& [state, n] : status.tasks) {
+    if (!closed(state)) sum += n;
+  }
+  return sum;
+}
+
+}  // namespace
+
+struct Engine::Waiter {
+  Report report;
+  std::optional<Result<Reported>> answer;
+};
+
+Engine::Engine(Ports ports, Settings settings)
+    : ports_(ports),
+      settings_(std::move(settings)),
+      ecology_(ports.metrics),
+      task_manager_(ports.store, settings_.task_manager),
+      scheduler_(ports.store, ports.clock, ports.audit, settings_.scheduler),
+      orchestrator_(ports.store, ports.invoker, ecology_, ports.clock, ports.audit,
+                    settings_.orchestrator),
+      scavenger_(ports.store, ports.clock, ports.audit, settings_.scavenger) {}
+
+Engine::~Engine() = default;
+
+// --- From any thread
+// ---------------------------------------------------------------------------------------------------
+
+void Engine::finished(std::vector<Report> reports) {
+  {
+    const std::lock_guard lock(mutex_);
+    slot_free_ = true;
+    if (inbox_.empty()) {
+      inbox_ = std::move(reports);
+    } else {
+      inbox_.insert(inbox_.end(), std::make_move_iterator(reports.begin()),
+                    std::make_move_iterator(reports.end()));
+    }
+  }
+  woken_.notify_all();
+}
+
+Result<Reported> Engine::report(Report report) {
+  Waiter waiter{std::move(report), std::nullopt};
+  std::unique_lock lock(mutex_);
+  if (!running_)
+    return Error{Code::unavailable, "the engine does not run", "report again when it does"};
+  waiters_.push_back(&waiter);
+  woken_.notify_all();
+  woken_.wait(lock, [&] { return waiter.answer.has_value(); });
+  return *std::move(waiter.answer);
+}
+
+Result<Accepted> Engine::schedule(const json::value& event, std::string key) {
+  auto accepted = scheduler_.schedule(settings_.labourers, event, std::move(key));
+  if (accepted && !accepted->already) wake();
+  return accepted;
+}
+
+Result<std::vector<bool>> Engine::replay(std::span<const std::string> task_ids) {
+  auto replayed = ports_.store.replay(task_ids, ports_.clock.now());
+  wake();
+  return replayed;
+}
+
+Result<void> Engine::cancel(std::string_view job_id) {
+  constexpr std::int64_t kBatch = 10'000;
+  for (;;) {
+    const auto left = ports_.store.cancel(job_id, kBatch, ports_.clock.now());
+    if (!left) return left.error();
+    if (*left == 0) break;
+  }
+  wake();
+  return {};
+}
+
+Result<void> Engine::pause(std::string_view labourer_id, bool paused) {
+  if (settings_.labourers.find(labourer_id) == settings_.labourers.end()) {
+    const auto status = ports_.store.status();
+    if (!status) return status.error();
+    if (status->find(std::string(labourer_id)) == status->end()) {
+      return Error{Code::not_found, fmt::format("no labourer '{}'", labourer_id),
+                   "see them with: sosw labourers"};
+    }
+  }
+  auto gated = ports_.store.gate(labourer_id, paused, std::nullopt);
+  wake();
+  return gated;
+}
+
+void Engine::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    look_again_ = true;
+  }
+  woken_.notify_all();
+}
+
+void Engine::add_tick(Tick tick) {
+  ticks_.push_back(std::move(tick));
+  tick_at_.emplace_back(Time{});
+}
+
+// --- The loop
+// ----------------------------------------------------------------------------------------------------------
+
+Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
+  {
+    const std::lock_guard lock(mutex_);
+    running_ = true;
+  }
+  take_back();
+  std::optional<Outcome> outcome;
+  {
+    std::jthread alarms([this](const std::stop_token& s) { send_alarms(s); });
+    // The loop changes retry_base_s of its labourers, so the other thread has its own copy.
+    std::jthread health([this, labourers = settings_.labourers](const std::stop_token& s) {
+      look_at_health(labourers, s);
+    });
+    stale_ = true;
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+      const Time now = ports_.clock.now();
+      const Time next = next_moment(now);
+      if (next > now) {
+        woken_.wait_for(lock, stop, next - now, [&] {
+          return look_again_ || slot_free_ || !inbox_.empty() || !waiters_.empty();
+        });
+      }
+      if (std::exchange(look_again_, false)) stale_ = true;
+      dispatch(lock);  // unlocks while it works
+      lock.unlock();
+      sweep(ports_.clock.now());
+      if (until_empty && !again_ && !stale_) outcome = finished_for_good();
+      lock.lock();
+      if (outcome && inbox_.empty() && waiters_.empty()) break;
+      outcome.reset();
+    }
+    running_ = false;
+    for (Waiter* waiter : std::exchange(waiters_, {})) {
+      waiter->answer =
+          Error{Code::unavailable, "the engine is stopping", "report again when it runs"};
+    }
+    woken_.notify_all();
+  }
+  if (const auto sent = flush_alarms(ports_.store, ports_.notifier); !sent) {
+    spdlog::error("alarms are kept for the next run: {}", sent.error().message);
+  }
+  Outcome ended = outcome.value_or(Outcome{});
+  ended.died = died_;
+  return ended;
+}
+
+// What ran when the last engine on this store died.
+void Engine::take_back() {
+  for (const auto& [id, labourer] : settings_.labourers) {
+    if (labourer.on_restart == OnRestart::wait) continue;
+    TaskQuery query;
+    query.labourer_id = id;
+    query.state = State::running;
+    query.limit = 1000;
+    std::int64_t count = 0;
+    for (;;) {
+      const auto tasks = ports_.store.tasks(query);
+      if (!tasks) {
+        spdlog::error("{}: running tasks of the last engine stay until they expire: {}", id,
+                      tasks.error().message);
+        break;
+      }
+      if (tasks->empty()) break;
+      query.after = tasks->back().id;
+      std::vector<Release> releases;
+      std::vector<Report> reports;
+      for (const Task& task : *tasks) {
+        if (labourer.on_restart == OnRestart::give_back) {
+          releases.push_back({task.id, task.claim, Release::Why::interrupted, "the engine ended"});
+        } else {
+          reports.push_back({Report::Kind::failed,
+                             task.id,
+                             task.claim,
+                             {},
+                             {{"error", "the engine ended meanwhile"}}});
+        }
+      }
+      const Time now = ports_.clock.now();
+      if (!releases.empty()) {
+        if (const auto done = ports_.store.release(releases, now); !done)
+          spdlog::error("{}: {}", id, done.error().message);
+      }
+      if (!reports.empty()) {
+        if (const auto done = ports_.store.exchange(reports, {}, settings_.labourers, now); !done) {
+          spdlog::error("{}: {}", id, done.error().message);
+        }
+      }
+      count += static_cast<std::int64_t>(tasks->size());
+    }
+    if (count > 0)
+      spdlog::warn("{}: {} tasks were running when the last engine ended; taken back", id, count);
+  }
+}
+
+Time Engine::next_moment(Time now) const {
+  if (again_ || stale_) return now;
+  if (store_failing_) return store_failed_until_;
+  std::int64_t work = 0;
+  Time next = after(now, kLookAgainIdle);
+  for (const auto& [id, status] : status_) {
+    work += live(status);
+    if (status.next_due) next = std::min(next, from_epoch(static_cast<double>(*status.next_due)));
+    if (status.next_deadline)
+      next = std::min(next, from_epoch(static_cast<double>(*status.next_deadline)));
+  }
+  if (work > 0) next = std::min(next, after(now, kLookAgainBusy));
+  if (held_until_) next = std::min(next, *held_until_);
+  for (const auto& at : tick_at_) {
+    if (at) next = std::min(next, *at);
+  }
+  // A moment that has passed and was looked at already must not make the loop spin.
+  return next <= refreshed_ ? after(refreshed_, 0.05) : next;
+}
+
+void Engine::refresh(Time now) {
+  const auto status = ports_.store.status();
+  if (!status) {
+    note_skipped({{"", status.error().message}});
+    store_failing_ = true;
+    store_failed_until_ = after(now, kStoreRetry);
+    return;
+  }
+  status_ = *status;
+  refreshed_ = now;
+  stale_ = false;
+  orchestrator_.look_at_gates(status_, now);
+  for (const auto& [id, one] : status_) {
+    needs_[id] = {count(one, State::queued) > 0, one.open_jobs > 0};
+  }
+}
+
+// Stores what was reported and starts what can start.
+void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
+  slot_free_ = false;
+  if (unstored_.empty()) {
+    unstored_ = std::exchange(inbox_, {});
+  } else {
+    unstored_.insert(unstored_.end(), inbox_.begin(), inbox_.end());
+    inbox_.clear();
+  }
+  std::vector<Waiter*> waiters(waiters_.begin(), waiters_.end());
+  waiters_.clear();
+  lock.unlock();
+
+  const Time now = ports_.clock.now();
+  again_ = false;
+  std::vector<Report> reports = unstored_;
+  for (const Waiter* waiter : waiters) reports.push_back(waiter->report);
+  std::vector<std::string_view> which;
+  for (const auto& [id, needs] : needs_) {
+    if (needs.queue) which.push_back(id);
+  }
+  auto pass = orchestrator_.orchestrate(settings_.labourers, which, reports);
+  if (!pass) {
+    if (!store_failing_) {
+      spdlog::error("the store does not take reports: {}", pass.error().text());
+      const std::lock_guard alarm_lock(alarm_mutex_);
+      direct_alarms_.push_back({0, Alarm::Kind::store, {}, {}, pass.error().message, now});
+      alarms_waiting_ = true;
+      alarm_woken_.notify_all();
+    }
+    store_failing_ = true;
+    store_failed_until_ = after(now, kStoreRetry);
+  } else {
+    store_failing_ = false;
+    bool dead = false;
+    for (const Reported& reported : pass->reported) {
+      if (reported.state == State::dead && reported.answer == Answer::applied) {
+        ++died_;
+        dead = true;
+      }
+      if (reported.state == State::retry) stale_ = true;  // to learn when it is due
+      if (reported.answer == Answer::late) stale_ = true;
+    }
+    unstored_.clear();
+    for (const std::string& id : pass->short_of) {
+      needs_[id].queue =
+          false;  // the next look at the counts tells whether the queue or the limit was short
+      stale_ = true;
+    }
+    held_until_ = pass->next;
+    again_ = pass->full_batch;
+    note_skipped(pass->skipped);
+    if (!pass->skipped.empty()) stale_ = true;
+    auto blocked = orchestrator_.take_alarms();
+    if (dead || !blocked.empty() || !pass->skipped.empty()) {
+      const std::lock_guard alarm_lock(alarm_mutex_);
+      direct_alarms_.insert(direct_alarms_.end(), blocked.begin(), blocked.end());
+      alarms_waiting_ = true;
+      alarm_woken_.notify_all();
+    }
+  }
+
+  lock.lock();
+  if (!waiters.empty()) {
+    const std::size_t first = reports.size() - waiters.size();
+    for (std::size_t i = 0; i < waiters.size(); ++i) {
+      waiters[i]->answer =
+          pass ? Result<Reported>(pass->reported[first + i]) : Result<Reported>(pass.error());
+    }
+    woken_.notify_all();
+  }
+}
+
+void Engine::make_rows() {
+  for (auto& [id, needs] : needs_) {
+    if (!needs.make || settings_.labourers.find(id) == settings_.labourers.end()) continue;
+    const std::string_view which = id;
+    const Scheduler::Pass pass = scheduler_.continue_jobs({&which, 1});
+    for (const auto& [labourer, why] : pass.skipped) note_skipped({{labourer, why}});
+    if (pass.rows > 0) needs.queue = again_ = true;
+    if (!pass.more) needs.make = false;  // until the next look at the counts
+  }
+}
+
+// Everything that is due by time.
+void Engine::sweep(Time now) {
+  if (store_failing_ && now < store_failed_until_) return;
+  for (std::size_t i = 0; i < ticks_.size(); ++i) {
+    if (tick_at_[i] && *tick_at_[i] <= now) {
+      tick_at_[i] = ticks_[i](now);
+      stale_ = true;
+    }
+  }
+  std::vector<std::string_view> due;
+  for (const auto& [id, status] : status_) {
+    const std::int64_t seconds = epoch_seconds(now);
+    // Completed rows wait for the archive in the two-step form only.
+    if (status.next_due.value_or(INT64_MAX) <= seconds ||
+        status.next_deadline.value_or(INT64_MAX) <= seconds ||
+        count(status, State::completed) > 0) {
+      due.push_back(id);
+    }
+  }
+  if (!due.empty()) {
+    const auto still_running = [this](std::string_view id, std::string_view claim) {
+      return orchestrator_.running(id, claim);
+    };
+    const Scavenger::Pass pass = scavenger_.scavenge(settings_.labourers, due, still_running);
+    died_ += pass.dead;
+    note_skipped(pass.skipped);
+    if (pass.archived + pass.expired + pass.retried > 0) stale_ = true;
+    if (pass.dead > 0) {
+      const std::lock_guard alarm_lock(alarm_mutex_);
+      alarms_waiting_ = true;
+      alarm_woken_.notify_all();
+    }
+  }
+  if (now - registered_ > std::chrono::duration<double>(kRegisterAgain) || now < registered_) {
+    for (const std::string& problem : task_manager_.register_labourers(settings_.labourers))
+      spdlog::warn("{}", problem);
+    registered_ = now;
+  }
+  if (stale_ || now - refreshed_ >= std::chrono::duration<double>(kLookAgainBusy) ||
+      now < refreshed_)
+    refresh(now);
+  make_rows();
+}
+
+// With until_empty: nothing is left, or nothing that is left can move.
+std::optional<Engine::Outcome> Engine::finished_for_good() const {
+  std::string why;
+  for (const auto& [id, status] : status_) {
+    if (live(status) == 0) continue;
+    const auto labourer = settings_.labourers.find(id);
+    if (count(status, State::running) > 0 || count(status, State::completed) > 0)
+      return std::nullopt;
+    std::string reason;
+    if (labourer == settings_.labourers.end()) {
+      reason = "is not configured any more";
+    } else if (status.paused) {
+      reason = "is paused";
+    } else if (labourer->second.max_simultaneous_invocations < 1) {
+      reason = "has max_simultaneous_invocations 0";
+    } else if (!status.blocked.empty()) {
+      reason = fmt::format("is blocked: {}", status.blocked);
+    } else {
+      return std::nullopt;
+    }
+    why += fmt::format("{}{} tasks of '{}', which {}", why.empty() ? "" : "; ", live(status), id,
+                       reason);
+  }
+  if (why.empty()) return Outcome{Outcome::Why::empty, 0, {}};
+  return Outcome{Outcome::Why::stuck, 0, "what is left cannot move: " + why};
+}
+
+void Engine::note_skipped(const std::vector<Skipped>& skipped) {
+  // A labourer that is refused is refused many times: one line a pass and reason is enough.
+  std::string last;
+  for (const Skipped& one : skipped) {
+    if (one.reason == last) continue;
+    last = one.reason;
+    spdlog::warn("{}{}{}", one.labourer_id, one.labourer_id.empty() ? "" : ": ", one.reason);
+  }
+}
+
+// --- Threads beside the loop
+// -----------------------------------------------------------------------------------------
+
+void Engine::look_at_health(const Labourers& labourers, const std::stop_token& stop) {
+  const bool any = std::any_of(labourers.begin(), labourers.end(),
+                               [](const auto& one) { return !one.second.health_metrics.empty(); });
+  if (!any) return;
+  std::mutex mutex;
+  std::condition_variable_any never;
+  while (!stop.stop_requested()) {
+    for (const std::string& failure : ecology_.refresh(labourers, ports_.clock.now())) {
+      spdlog::warn("health metric {}", failure);
+    }
+    wake();
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stop, std::chrono::duration<double>(settings_.health_interval_s),
+                   [] { return false; });
+  }
+}
+
+void Engine::send_alarms(const std::stop_token& stop) {
+  std::vector<Alarm> direct;
+  std::unique_lock lock(alarm_mutex_);
+  for (;;) {
+    alarm_woken_.wait(lock, stop, [&] { return alarms_waiting_; });
+    if (stop.stop_requested()) return;
+    alarms_waiting_ = false;
+    direct.insert(direct.end(), direct_alarms_.begin(), direct_alarms_.end());
+    direct_alarms_.clear();
+    lock.unlock();
+    auto sent = flush_alarms(ports_.store, ports_.notifier);
+    if (sent && !direct.empty()) {
+      if (const auto notified = ports_.notifier.notify(direct); notified) {
+        direct.clear();
+      } else {
+        sent = notified.error();
+      }
+    }
+    lock.lock();
+    if (sent) continue;
+    spdlog::error("alarms could not be sent, tried again in {} s: {}", kAlarmRetry,
+                  sent.error().message);
+    alarm_woken_.wait_for(lock, stop, std::chrono::duration<double>(kAlarmRetry),
+                          [] { return false; });
+    alarms_waiting_ = true;
+  }
+}
+
+}  // namespace sosw::engine

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// See scavenger.h.
+#include "engine/scavenger.h"
+
+#include <algorithm>
+
+namespace sosw::engine {
+
+Scavenger::Pass Scavenger::scavenge(const Labourers& labourers,
+                                    std::span<const std::string_view> which,
+                                    const TaskStore::StillRunning& still_running) {
+  Pass pass;
+  for (const std::string_view id : which) {
+    const auto found = labourers.find(id);
+    if (found == labourers.end()) continue;
+    archive_tasks(found->second, pass);
+    handle_expired_tasks(found->second, still_running, pass);
+    retry_tasks(found->second, pass);
+  }
+  return pass;
+}
+
+void Scavenger::archive_tasks(const Labourer& labourer, Pass& pass) {
+  for (;;) {
+    const auto archived = store_.archive(labourer.id, settings_.batch, clock_.now());
+    if (!archived) {
+      pass.skipped.push_back({labourer.id, archived.error().message});
+      return;
+    }
+    pass.archived += static_cast<std::int64_t>(archived->size());
+    audit(*archived, "archived", labourer);
+    if (static_cast<std::int64_t>(archived->size()) < settings_.batch) return;
+  }
+}
+
+void Scavenger::handle_expired_tasks(const Labourer& labourer,
+                                     const TaskStore::StillRunning& still_running, Pass& pass) {
+  static const TaskStore::StillRunning kNobodyKnows = [](std::string_view, std::string_view) {
+    return false;
+  };
+  const auto& knows = labourer.expiry == Expiry::host ? still_running : kNobodyKnows;
+  for (;;) {
+    const auto ended = store_.expire(labourer, settings_.batch, knows, clock_.now());
+    if (!ended) {
+      pass.skipped.push_back({labourer.id, ended.error().message});
+      return;
+    }
+    for (const Ended& one : *ended) {
+      ++pass.expired;
+      if (one.state == State::dead) ++pass.dead;
+      const std::string_view action = one.state == State::retry  ? "scheduled_for_retry"
+                                      : one.state == State::dead ? "archived_dead"
+                                                                 : "archived";
+      audit({&one.task_id, 1}, action, labourer);
+    }
+    if (static_cast<std::int64_t>(ended->size()) < settings_.batch) return;
+  }
+}
+
+void Scavenger::retry_tasks(const Labourer& labourer, Pass& pass) {
+  std::int64_t left = settings_.retry_tasks_limit < 0 ? INT64_MAX : settings_.retry_tasks_limit;
+  while (left > 0) {
+    const std::int64_t at_most = std::min(left, settings_.batch);
+    const auto queued =
+        store_.requeue(labourer.id, at_most, longest_retry_delay_s(labourer), clock_.now());
+    if (!queued) {
+      pass.skipped.push_back({labourer.id, queued.error().message});
+      return;
+    }
+    const auto got = static_cast<std::int64_t>(queued->size());
+    if (got > 0 && (pass.queued.empty() || pass.queued.back() != labourer.id))
+      pass.queued.push_back(labourer.id);
+    pass.retried += got;
+    left -= got;
+    audit(*queued, "ready_for_retry", labourer);
+    if (got < at_most) return;
+  }
+}
+
+void Scavenger::audit(std::span<const std::string> ids, std::string_view action,
+                      const Labourer& labourer) {
+  if (audit_ == nullptr || ids.empty()) return;
+  std::vector<AuditEvent> events;
+  events.reserve(ids.size());
+  for (const std::string& id : ids) events.push_back({id, action, labourer.id, clock_.now()});
+  audit_->append(events);
+}
+
+Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier) {
+  constexpr std::int64_t kBatch = 100;
+  std::int64_t sent = 0;
+  std::int64_t acknowledged = 0;
+  for (;;) {
+    const auto alarms = store.alarms(acknowledged, kBatch);
+    if (!alarms) return alarms.error();
+    if (alarms->empty()) return sent;
+    if (const auto notified = notifier.notify(*alarms); !notified) return notified.error();
+    sent += static_cast<std::int64_t>(alarms->size());
+    acknowledged = alarms->back().number;
+  }
+}
+
+}  // namespace sosw::engine

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// See worker_assistant.h.
+#include "engine/worker_assistant.h"
+
+#include <fmt/format.h>
+
+namespace sosw::engine {
+namespace {
+
+// `stats` or `result`: an object as it is; JSON text is read first; anything else is kept under one
+// key, so that no detail can cost the completion (D-16).
+json::object details(const json::object& event, json::string_view key) {
+  const json::value* found = event.if_contains(key);
+  if (found == nullptr || found->is_null()) return {};
+  json::value value = *found;
+  if (const auto* text = value.if_string()) {
+    boost::system::error_code failed;
+    json::value parsed = json::parse(*text, failed);
+    if (!failed && !parsed.is_null()) value = std::move(parsed);
+  }
+  if (auto* object = value.if_object()) return std::move(*object);
+  return {{"value", std::move(value)}};
+}
+
+}  // namespace
+
+Result<Report> WorkerAssistant::read_event(const json::value& event) {
+  const auto* object = event.if_object();
+  if (object == nullptr) {
+    return invalid("WorkerAssistant: the event is not a JSON object",
+                   R"(send {"action": "mark_task_as_completed", "task_id": "..."})");
+  }
+  const json::value* action = object->if_contains("action");
+  if (action == nullptr) {  // the original's getter takes the plural with one element too
+    const json::value* actions = object->if_contains("actions");
+    if (actions != nullptr && actions->is_array() && actions->get_array().size() == 1)
+      action = &actions->get_array()[0];
+  }
+  if (action == nullptr || !action->is_string()) {
+    return invalid("WorkerAssistant: the event has no `action`",
+                   "known actions: mark_task_as_completed, mark_task_as_failed");
+  }
+  Report report;
+  const json::string& action_name = action->get_string();
+  if (action_name == "mark_task_as_completed") {
+    report.kind = Report::Kind::completed;
+  } else if (action_name == "mark_task_as_failed") {
+    report.kind = Report::Kind::failed;
+  } else {
+    return invalid(
+        fmt::format("WorkerAssistant: action `{}` is not supported", std::string_view(action_name)),
+        "known actions: mark_task_as_completed, mark_task_as_failed");
+  }
+  const json::value* id = object->if_contains("task_id");
+  if (id == nullptr || !id->is_string() || id->get_string().empty()) {
+    return invalid(fmt::format(
+        "WorkerAssistant: missing required parameter `task_id` (text) in event for action `{}`",
+        std::string_view(action_name)));
+  }
+  report.task_id = std::string_view(id->get_string());
+  if (const json::value* claim = object->if_contains("claim");
+      claim != nullptr && claim->is_string()) {
+    report.claim = std::string_view(claim->get_string());
+  }
+  report.stats = details(*object, "stats");
+  report.result = details(*object, "result");
+  return report;
+}
+
+Result<json::object> WorkerAssistant::call(const json::value& event, std::string_view known_claim) {
+  Result<Report> report = read_event(event);
+  if (!report) return report.error();
+  if (report->claim.empty()) report->claim = known_claim;
+  const Report::Kind kind = report->kind;
+  const std::string id = report->task_id;
+  Result<Reported> reported = submit_(*std::move(report));
+  if (!reported) return reported.error();
+  if (audit_ != nullptr && reported->answer != Answer::unknown) {
+    const AuditEvent row{
+        id,
+        kind == Report::Kind::completed ? "marked_as_completed" : "marked_as_failed",
+        {},
+        clock_.now()};
+    audit_->append({&row, 1});
+  }
+  return json::object{{"task_id", id}, {"answer", name(reported->answer)}};
+}
+
+}  // namespace sosw::engine
