@@ -7,6 +7,10 @@
 namespace sosw::golden {
 
 Area chunking_area();
+Area health_area();
+Area labourer_area();
+Area payload_area();
+Area retry_area();
 Area scheduler_file_area();
 
 }  // namespace sosw::golden

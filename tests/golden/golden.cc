@@ -213,7 +213,11 @@ bool same(const Area& area, bool unordered, const Answer& a, const Answer& b) {
   return canonical.text(a) == canonical.text(b);
 }
 
-Judgement judge(const Area& area, const Recorded& recorded) {
+Judgement judge(const Area& area, const Recorded& as_recorded) {
+  Recorded recorded = as_recorded;
+  if (area.behaviour)
+    for (auto& right : recorded.right)
+      if (!right.is_error()) right = Answer::output(area.behaviour(recorded.what, right.value()));
   for (const auto& exclusion : area.exclusions)
     if (exclusion.function == recorded.what.function)
       return {Judgement::Kind::excluded, exclusion.name, {}};

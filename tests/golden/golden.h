@@ -84,6 +84,9 @@ struct Area {
   // Parts of the outputs that are not compared, as paths: "query", "trace/*/requests" (`*`: each
   // element).
   std::vector<std::string_view> ignored;
+  // What of a recorded output is behaviour: where it is a transcript of requests, what they did.
+  // Our handlers answer in that form. Null: all of it, as it is.
+  json::value (*behaviour)(const Case&, const json::value& output) = nullptr;
   bool numbers_by_value = false;    // 1 equals 1.0
   bool json_text_by_value = false;  // a text that is a JSON object or list is compared as that
 };
