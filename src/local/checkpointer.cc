@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// PASSIVE checkpoints on a connection of their own.
+#include "local/checkpointer.h"
+
+namespace sosw::local {
+namespace {
+
+// Pages of 4 KiB in the log: from here on it is moved beside the writer; by the writer, when it is
+// that much longer than what the thread has moved, or when all else has failed.
+constexpr int kBeside = 4096;
+constexpr int kRest = 512;
+constexpr int kFallback = 32768;
+
+}  // namespace
+
+Checkpointer::Checkpointer(std::string path, std::string pragmas)
+    : path_(std::move(path)), pragmas_(std::move(pragmas)), thread_([this] { loop(); }) {}
+
+Checkpointer::~Checkpointer() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Checkpointer::watch(Database& writer) {
+  sqlite3_wal_hook(
+      writer.connection(),
+      [](void* self, sqlite3* connection, const char*, int pages) {
+        return static_cast<Checkpointer*>(self)->committed(connection, pages);
+      },
+      this);
+}
+
+int Checkpointer::committed(sqlite3* writer, int pages) {
+  if (pages < kBeside) return SQLITE_OK;
+  bool by_writer = pages >= kFallback;
+  {
+    std::lock_guard lock(mutex_);
+    if (moved_ > 0 && pages >= moved_ && pages - moved_ < kRest) by_writer = true;
+    if (!by_writer && !wanted_) {
+      wanted_ = true;
+      wake_.notify_one();
+    }
+    moved_ = 0;
+  }
+  // Not a failure of the commit, which is done: the next one tries again.
+  if (by_writer)
+    sqlite3_wal_checkpoint_v2(writer, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  return SQLITE_OK;
+}
+
+void Checkpointer::loop() {
+  std::unique_ptr<Database> database;
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return ending_ || wanted_; });
+    if (ending_) return;
+    lock.unlock();
+    int moved = 0;
+    try {
+      if (!database) {
+        database = std::make_unique<Database>(path_, std::span<const char* const>{});
+        database->script(pragmas_.c_str());
+      }
+      int pages = 0;
+      if (sqlite3_wal_checkpoint_v2(database->connection(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
+                                    &pages, &moved) != SQLITE_OK)
+        moved = 0;
+    } catch (const SqliteError&) {
+      database.reset();  // opened again at the next commit that wants it
+    }
+    lock.lock();
+    wanted_ = false;
+    moved_ = moved;
+  }
+}
+
+}  // namespace sosw::local

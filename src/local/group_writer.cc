@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// BEGIN IMMEDIATE, a SAVEPOINT for each request, COMMIT, then the answers.
+#include "local/group_writer.h"
+
+#include <fmt/format.h>
+
+namespace sosw::local {
+
+GroupWriter::GroupWriter(const StoreOptions& options, std::string pragmas,
+                         std::unique_ptr<Session> session)
+    : options_(options),
+      pragmas_(std::move(pragmas)),
+      session_(std::move(session)),
+      checkpointer_(options.path, pragmas_) {
+  writes_ = std::make_unique<Writes>(*session_, options_);
+  checkpointer_.watch(session_->database());
+  thread_ = std::thread([this] { loop(); });
+}
+
+GroupWriter::~GroupWriter() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  filled_.notify_one();
+  thread_.join();
+}
+
+std::optional<Error> GroupWriter::execute(std::string_view doing,
+                                          const std::function<bool(Writes&)>& apply) {
+  Request request{doing, apply, {}, false, {}};
+  std::unique_lock lock(mutex_);
+  inbox_.push_back(&request);
+  if (inbox_.size() == 1) filled_.notify_one();
+  request.done.wait(lock, [&] { return request.finished; });
+  return std::move(request.error);
+}
+
+void GroupWriter::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    filled_.wait(lock, [&] { return ending_ || !inbox_.empty(); });
+    if (inbox_.empty()) return;
+    const std::vector<Request*> group = std::exchange(inbox_, {});
+    lock.unlock();
+    write(group);
+    lock.lock();
+    for (Request* request : group) {
+      request->finished = true;
+      request->done.notify_one();
+    }
+  }
+}
+
+void GroupWriter::write(const std::vector<Request*>& group) {
+  try {
+    if (!session_) open();
+    session_->run(Sql::begin_write);
+    for (Request* request : group) write_one(*request);
+    session_->run(Sql::commit);
+  } catch (const SqliteError& error) {
+    for (Request* request : group)
+      request->error = error.error(fmt::format("{}: not done", request->doing));
+    if ((error.code() & 0xff) == SQLITE_BUSY && session_ && !session_->database().in_transaction())
+      return;  // another process is writing
+    // After a failed commit nothing that the connection remembers can be believed. Closing it
+    // undoes what is not committed; the next group opens the file again.
+    writes_.reset();
+    session_.reset();
+  }
+}
+
+void GroupWriter::write_one(Request& request) {
+  session_->run(Sql::savepoint);
+  bool keep = false;
+  try {
+    keep = request.apply(*writes_);
+    if (keep) writes_->flush();
+  } catch (const SqliteError& error) {
+    // SQLite undoes the whole transaction on its own when it must; then the others are lost too.
+    const int kind = error.code() & 0xff;
+    if (!session_->database().in_transaction() || kind == SQLITE_FULL || kind == SQLITE_IOERR ||
+        kind == SQLITE_NOMEM)
+      throw;
+    request.error = error.error(fmt::format("{}: not done", request.doing));
+    keep = false;
+  } catch (const std::exception& error) {
+    request.error =
+        Error{Code::internal, fmt::format("{}: not done: {}", request.doing, error.what()), {}};
+    keep = false;
+  }
+  if (!keep) {
+    session_->run(Sql::rollback_to_savepoint);
+    writes_->forget();
+  }
+  session_->run(Sql::release_savepoint);
+}
+
+void GroupWriter::open() {
+  session_ = std::make_unique<Session>(options_.path, pragmas_.c_str());
+  writes_ = std::make_unique<Writes>(*session_, options_);
+  checkpointer_.watch(session_->database());
+}
+
+}  // namespace sosw::local
