@@ -12,7 +12,10 @@
 
 #include "core/config.h"
 #include "core/config_reader.h"
+#include "core/job_request.h"
+#include "core/job_schema.h"
 #include "core/json_text.h"
+#include "core/periods.h"
 #include "core/suggest.h"
 #include "local/file.h"
 #include "local/http.h"
@@ -276,6 +279,7 @@ class Reading {
       if (const auto* object = reader.object(key)) *into = *object;
     if (const auto* patterns = reader.value("custom_period_patterns"))
       config_.custom_period_patterns = *patterns;
+    check_language_of_jobs();
     if (const auto* coefficients = reader.object("invocation_number_coefficient")) {
       if (auto read = read_coefficients(*coefficients))
         config_.coefficients = *std::move(read);
@@ -348,17 +352,27 @@ class Reading {
   }
 
   void check_job(ConfigReader& rule, const json::object& job) {
-    const json::string* labourer = nullptr;
-    for (const auto* key : {"labourer_id", "lambda_name"})
-      if (const auto* value = job.if_contains(key)) labourer = value->if_string();
-    if (labourer == nullptr)
-      return rule.fail("job", "names no labourer", "add \"lambda_name\": \"NAME\"");
-    const std::string_view name = *labourer;
-    if (name.find(':') != name.npos || has(known_labourers_, name))
-      return;  // an ARN ends with the name
-    rule.fail("job", fmt::format("is for '{}', which is no labourer", name),
-              suggestion(name, std::vector<std::string_view>(known_labourers_.begin(),
-                                                             known_labourers_.end())));
+    const auto request = extract_job_from_payload(job);
+    if (!request)
+      return rule.fail("job", fmt::format("is no job: {}", request.error().message),
+                       "what the Scheduler gets: {\"lambda_name\": \"word_count\", ...}");
+    if (has(known_labourers_, request->lambda_name)) return;
+    rule.fail(
+        "job", fmt::format("is for '{}', which is no labourer", request->lambda_name),
+        suggestion(request->lambda_name, std::vector<std::string_view>(known_labourers_.begin(),
+                                                                       known_labourers_.end())));
+  }
+
+  void check_language_of_jobs() {
+    const json::object schemas = {{"job_schema", config_.job_schema},
+                                  {"job_schema_variants", config_.job_schema_variants}};
+    std::vector<std::string> names = {"default"};
+    for (const auto& [name, variant] : config_.job_schema_variants)
+      if (name != "default") names.emplace_back(name);
+    for (const auto& name : names)
+      if (const auto schema = JobSchema::from_config(schemas, name); !schema) fail(schema.error());
+    if (const auto periods = Periods::from_config(config_.custom_period_patterns); !periods)
+      fail(periods.error());
   }
 
   void read_alarms(ConfigReader& reader) {

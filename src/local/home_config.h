@@ -23,8 +23,10 @@ struct HomeConfig {
   std::filesystem::path folder;  // of the file, absolute: relative paths start here
   engine::Labourers labourers;   // settings: the merged entry, for the host
 
-  // For the Scheduler, as they are written; null when absent.
-  json::value job_schema, job_schema_variants, custom_period_patterns;
+  // For the Scheduler: what JobSchema::from_config() and Periods::from_config() read.
+  json::object job_schema = {{"chunkable_attrs", json::array{}}};
+  json::object job_schema_variants;
+  json::value custom_period_patterns;  // null: none
 
   Coefficients coefficients{{0, 0}, {1, 0}, {2, 0.5}, {3, 0.75}, {4, 1}};
   std::vector<Rule> rules;

@@ -96,7 +96,7 @@ TEST(HomeConfig, has_defaults_for_everything_but_the_labourers) {
   EXPECT_TRUE(checked.config->synchronous_full);
   EXPECT_TRUE(checked.config->alarms.log);
   EXPECT_EQ(checked.config->listen, "127.0.0.1:8787");
-  EXPECT_TRUE(checked.config->job_schema.is_null());
+  EXPECT_TRUE(checked.config->job_schema.at("chunkable_attrs").as_array().empty());
   EXPECT_EQ(read(R"({"labourers": {"a": {"exec": ["true"]}}, "listen": false})").listen, "");
 }
 
@@ -120,7 +120,7 @@ TEST(HomeConfig, reads_the_documents_of_the_original_and_the_short_form_wins) {
   EXPECT_EQ(config.labourers.at("b").max_simultaneous_invocations, 1);
   EXPECT_EQ(config.coefficients.at(4), 0.5);
   EXPECT_EQ(config.retry_tasks_limit, 500);
-  EXPECT_TRUE(config.job_schema.is_object());
+  EXPECT_EQ(config.job_schema.at("chunkable_attrs").as_array().size(), 1);
   EXPECT_THAT(texts(checked.warnings),
               ElementsAre(HasSubstr("sosw_scheduler_config.queue_bucket has no effect at home"),
                           HasSubstr("sosw_scavenger_config.sns_config"),
@@ -205,7 +205,7 @@ TEST(HomeConfig, checks_rules_and_metrics) {
   EXPECT_THAT(rule(R"j({"schedule": "rate(1 day)", "job": {"lambda_name": "word_cont"}})j"),
               AllOf(HasSubstr("no labourer"), HasSubstr("'word_count'")));
   EXPECT_THAT(rule(R"j({"schedule": "rate(1 day)", "job": {"period": "today"}})j"),
-              HasSubstr("names no labourer"));
+              AllOf(HasSubstr("rule 'r': job is no job"), HasSubstr("lambda_name")));
   EXPECT_THAT(
       rule(
           R"j({"schedule": "rate(1 day)", "job": {"labourer_id": "word_count"}, "catch_up": "some"})j"),
@@ -214,6 +214,19 @@ TEST(HomeConfig, checks_rules_and_metrics) {
       error(
           R"({"labourers": {"a": {"exec": ["true"], "health_metrics": {"cpu": {"details": {"presure": "cpu/some/avg10"}, "feelings": {"4": 1}, "feeling_comparison_operator": "<="}}}}})"),
       AllOf(HasSubstr("health_metrics 'cpu'"), HasSubstr("'pressure'")));
+}
+
+TEST(HomeConfig, checks_the_language_of_jobs) {
+  EXPECT_THAT(
+      error(
+          R"({"labourers": {"a": {"exec": ["true"]}}, "job_schema": {"chunkable_attrs": [["words", {}]]}})"),
+      HasSubstr("words"));
+  EXPECT_THAT(
+      error(
+          R"({"labourers": {"a": {"exec": ["true"]}}, "job_schema_variants": {"default": {"chunkable_attrs": []}, "other": {"chunkable_attrs": 3}}})"),
+      HasSubstr("chunkable_attrs"));
+  EXPECT_THAT(error(R"({"labourers": {"a": {"exec": ["true"]}}, "custom_period_patterns": 3})"),
+              HasSubstr("custom_period_patterns"));
 }
 
 TEST(HomeConfig, reports_all_problems_at_once) {
