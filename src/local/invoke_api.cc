@@ -2,9 +2,9 @@
 // The Lambda Invoke API for boto3, the aws command line and workers that call each other, the
 // config table beside it, and the functions that this process answers itself.
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <spdlog/spdlog.h>
 
+#include "local/base64.h"
 #include "local/lambda_host_state.h"
 
 namespace sosw::local {
@@ -29,15 +29,6 @@ std::string percent_decoded(std::string_view text) {
     }
   }
   return plain;
-}
-
-std::string base64(std::string_view text) {
-  std::string coded(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(coded.data()),
-                                reinterpret_cast<const unsigned char*>(text.data()),
-                                static_cast<int>(text.size()));
-  coded.resize(static_cast<std::size_t>(n));
-  return coded;
 }
 
 void answer_error(Responder& r, int status, std::string_view type, std::string_view message,
