@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: MIT
+// The lifecycle and storage protocol, written down as plainly as it can be.
+#include "simulation/model_store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace sosw::simulation {
+namespace {
+
+using engine::Accepted;
+using engine::Alarm;
+using engine::Claimed;
+using engine::ClaimRequest;
+using engine::Ended;
+using engine::Exchanged;
+using engine::Job;
+using engine::JobStatus;
+using engine::LabourerStatus;
+using engine::Made;
+using engine::Release;
+using engine::Reported;
+using engine::TaskQuery;
+
+constexpr std::int64_t kMostRows = std::int64_t{1} << 48;  // 12 hex digits of the task id
+
+std::int64_t integer(const json::object& extra, std::string_view key) {
+  const auto* value = extra.if_contains(key);
+  return value ? value->to_number<std::int64_t>() : 0;
+}
+
+void keep_details(Task& task, const Report& report) {
+  for (const auto& [key, value] : report.stats) task.extra["stat_" + std::string(key)] = value;
+  for (const auto& [key, value] : report.result) task.extra["result_" + std::string(key)] = value;
+}
+
+Result<std::vector<std::string>> payloads(const json::object& description, std::int64_t first,
+                                          std::int64_t rows) {
+  std::vector<std::string> texts;
+  for (std::int64_t i = first; i < first + rows; ++i) {
+    json::object payload = description;
+    payload["row"] = i;
+    texts.push_back(json::serialize(payload));
+  }
+  return texts;
+}
+
+}  // namespace
+
+// --- Jobs
+
+Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time now) {
+  std::lock_guard lock(mutex_);
+  const std::string id =
+      job_id(job.key.empty() ? fmt::format("sosw:direct:{}", jobs_.size()) : job.key);
+  for (const auto& known : jobs_) {
+    if (known.status.id != id) continue;
+    if (known.job.key == job.key) return Accepted{id, known.job.rows, true};
+    return Error{Code::conflict, fmt::format("job {} is known with another key", id), {}};
+  }
+
+  if (job.labourer_id.empty()) return invalid("the job names no labourer");
+  if (job.rows < 0 || job.rows > kMostRows)
+    return invalid(fmt::format("a job of {} rows", job.rows), "0 to 2^48 rows are possible");
+  if ((job.task_id || job.position) && job.rows != 1)
+    return invalid(fmt::format("a job of {} rows chooses its task id or position", job.rows),
+                   "only a job of one row may");
+  if (job.position && *job.position >= kPositionCeiling)
+    return invalid(fmt::format("position {} of job {}", *job.position, id),
+                   fmt::format("positions are below {}", kPositionCeiling));
+  if (job.task_id && (find(*job.task_id) || folded_task(*job.task_id)))
+    return Error{Code::conflict, fmt::format("task {} exists", *job.task_id), {}};
+
+  const bool first = !first_open_job(job.labourer_id);
+  JobEntry entry{job, {}};
+  entry.status = {.id = id,
+                  .key = job.key,
+                  .labourer_id = job.labourer_id,
+                  .rows = job.rows,
+                  .state = job.rows == 0 ? JobStatus::State::made : JobStatus::State::open,
+                  .created_at = now};
+  jobs_.push_back(std::move(entry));
+  if (first) {
+    if (auto made = make(jobs_.back(), make_now, now); !made) {
+      jobs_.pop_back();
+      return made.error();
+    }
+  }
+  return Accepted{id, job.rows, false};
+}
+
+Result<Made> ModelStore::make_rows(std::string_view labourer_id, std::int64_t watermark,
+                                   std::int64_t at_most, Time now) {
+  std::lock_guard lock(mutex_);
+  auto room = [&] {
+    const auto retry = static_cast<std::int64_t>(select(labourer_id, State::retry).size());
+    if (retry > 10 * watermark) return std::int64_t{0};
+    return watermark - static_cast<std::int64_t>(select(labourer_id, State::queued).size());
+  };
+  Made made;
+  if (auto* job = first_open_job(labourer_id)) {
+    auto rows = make(*job, std::min(at_most, room()), now);
+    if (!rows) return rows.error();
+    made.rows = rows->value_or(0);
+    made.no_room = !*rows;
+  }
+  made.more = !made.no_room && first_open_job(labourer_id) && room() > 0;
+  return made;
+}
+
+Result<std::optional<std::int64_t>> ModelStore::make(JobEntry& entry, std::int64_t at_most,
+                                                     Time now) {
+  const auto& [job, status] = entry;
+  const std::int64_t rows = std::min(at_most, status.rows - status.made);
+  if (rows <= 0) return std::optional<std::int64_t>(0);
+  const auto positions =
+      job.position ? Positions{*job.position, 0} : at_tail(job.labourer_id, rows);
+  if (!positions) return std::optional<std::int64_t>();
+  auto texts = payloads(job.description, status.made, rows);
+  if (!texts) return texts.error();
+
+  const auto job_number = static_cast<std::size_t>(&entry - jobs_.data());
+  for (std::int64_t i = 0; i < rows; ++i) {
+    Row row;
+    row.job = job_number;
+    row.number = status.made + i;
+    row.position = positions->first + i * positions->step;
+    row.task.id = job.task_id.value_or(task_id(status.id, row.number));
+    row.task.labourer_id = job.labourer_id;
+    row.task.greenfield = row.position;
+    row.task.created_at = now;
+    row.task.payload = (*texts)[static_cast<std::size_t>(i)];
+    if (!job.position) labourers_[job.labourer_id].tail = row.position;
+    rows_.emplace(std::pair(job_number, row.number), std::move(row));
+  }
+  entry.status.made += rows;
+  if (entry.status.made == entry.status.rows) entry.status.state = JobStatus::State::made;
+  return std::optional(rows);
+}
+
+Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_most, Time now) {
+  std::lock_guard lock(mutex_);
+  auto entry = std::find_if(jobs_.begin(), jobs_.end(),
+                            [&](const JobEntry& known) { return known.status.id == id; });
+  if (entry == jobs_.end()) return Error{Code::not_found, fmt::format("no job {}", id), {}};
+  auto& status = entry->status;
+  Rows waiting;
+  bool running = false;
+  for (auto& [key, row] : rows_) {
+    if (key.first != static_cast<std::size_t>(entry - jobs_.begin())) continue;
+    if (row.task.state == State::queued || row.task.state == State::retry) waiting.push_back(&row);
+    running = running || row.task.state == State::running;
+  }
+  if (status.state != JobStatus::State::open && waiting.empty() && !running)
+    return Error{Code::conflict, fmt::format("job {} has nothing left to cancel", id), {}};
+  status.state = JobStatus::State::cancelled;
+  std::int64_t left = static_cast<std::int64_t>(waiting.size());
+  for (Row* row : waiting) {
+    if (at_most-- <= 0) break;
+    close(*row, State::cancelled, now);
+    --left;
+  }
+  return left;
+}
+
+// --- Reports and claims
+
+Result<Exchanged> ModelStore::exchange(std::span<const Report> reports,
+                                       std::span<const ClaimRequest> claims,
+                                       const engine::Labourers& labourers, Time now) {
+  std::lock_guard lock(mutex_);
+  Exchanged answer;
+  for (const auto& report : reports) answer.reported.push_back(apply(report, labourers, now));
+  for (const auto& request : claims) {
+    for (auto& claimed : claim(request, now)) answer.claimed.push_back(std::move(claimed));
+  }
+  return answer;
+}
+
+Reported ModelStore::apply(const Report& report, const engine::Labourers& labourers, Time now) {
+  Row* row = find(report.task_id);
+  if (!row) return {};
+  Task& task = row->task;
+  const State found = task.state;
+  const ClaimMatch match = report.claim.empty()         ? ClaimMatch::none
+                           : report.claim == task.claim ? ClaimMatch::current
+                                                        : ClaimMatch::older;
+  const ReportEffect effect = report_effect(
+      report.kind, {.state = found,
+                    .claim = match,
+                    .silent = task.extra.contains("silent"),
+                    .same_failure = !row->failed.empty() && row->failed == report.claim,
+                    .late_kept = task.extra.contains("late_at")});
+
+  if (effect.complete || effect.keep_late || effect.count_failure) keep_details(task, report);
+  if (effect.keep_late) task.extra["late_at"] = epoch_seconds(now);
+  if (effect.count_failure)
+    task.extra["failed_attempts"] = integer(task.extra, "failed_attempts") + 1;
+  if (effect.complete) {
+    task.completed_at = epoch_seconds(now);
+    if (options_.two_step && (found == State::running || found == State::queued)) {
+      task.state = State::completed;
+      // Else it would look like a queued task, and its duration would be half a century.
+      task.greenfield =
+          row->claimed_greenfield ? row->claimed_greenfield : epoch_seconds(now) + kInvocationDelta;
+    } else {
+      close(*row, State::done, now);
+    }
+  }
+  if (effect.end_attempt) {
+    row->failed = task.claim;
+    auto known = labourers.find(task.labourer_id);
+    end_attempt(*row, known == labourers.end() ? Labourer{.id = task.labourer_id} : known->second,
+                now);
+  }
+  return {.answer = effect.answer,
+          .state = task.state,
+          .labourer_id = task.labourer_id,
+          .freed_slot = found == State::running && task.state != State::running};
+}
+
+std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
+  std::int64_t free = request.limit;
+  for (const Row* row : select(request.labourer_id, State::running)) {
+    if (request.expiry == Expiry::host || row->deadline > now) --free;
+  }
+  free = std::min<std::int64_t>(free, request.at_most);
+  std::vector<Claimed> claimed;
+  for (Row* row : queue(request.labourer_id)) {
+    if (free <= 0) break;
+    if (jobs_[row->job].status.state == JobStatus::State::cancelled) continue;
+    --free;
+    Task& task = row->task;
+    const Task before = task;
+    task.state = State::running;
+    task.attempts += 1;
+    task.claim = fmt::format("c{}", ++row->claims);
+    task.greenfield = epoch_seconds(now) + kInvocationDelta;
+    row->claimed_greenfield = task.greenfield;
+    row->deadline = request.deadline;
+    row->failed.clear();
+    claimed.push_back({before, task.claim});
+  }
+  return claimed;
+}
+
+Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, Time now) {
+  std::lock_guard lock(mutex_);
+  std::vector<bool> released;
+  for (const auto& given : claims) {
+    Row* row = find(given.task_id);
+    released.push_back(row && row->task.state == State::running && row->task.claim == given.claim);
+    if (!released.back()) continue;
+    switch (given.why) {
+      case Release::Why::rejected:
+        release_to_queue(*row);
+        break;
+      case Release::Why::interrupted:
+        if (++row->interrupted < engine::kInterruptions)
+          release_to_queue(*row);
+        else
+          end_attempt(*row, Labourer{.id = row->task.labourer_id}, now);
+        break;
+      case Release::Why::impossible:
+        row->task.attempts -= 1;
+        close(*row, State::dead, now);
+        raise_dead(*row, given.reason, now);
+        break;
+    }
+  }
+  return released;
+}
+
+void ModelStore::release_to_queue(Row& row) {
+  const Rows waiting = queue(row.task.labourer_id);
+  std::optional<std::int64_t> oldest;
+  if (!waiting.empty()) oldest = waiting.front()->position;
+  if (row.position >= oldest.value_or(options_.task_step))
+    row.position = allocate_head(oldest, 1, options_.task_step).first;
+  row.task.state = State::queued;
+  row.task.greenfield = row.position;
+  row.task.attempts -= 1;
+  row.task.claim.clear();
+}
+
+// --- Ends
+
+void ModelStore::end_attempt(Row& row, const Labourer& labourer, Time now) {
+  Task& task = row.task;
+  if (late_completion_closes(task)) {
+    task.completed_at = integer(task.extra, "late_at");
+    close(row, State::done, now);
+    return;
+  }
+  const auto seed = static_cast<std::uint64_t>(row.number * 1'000 + row.claims);
+  const Fate fate = fate_after_attempt(labourer, task.attempts, now, seed);
+  if (fate.state == State::retry) {
+    task.state = State::retry;
+    task.desired_launch_time = fate.due;
+  } else {
+    close(row, State::dead, now);
+    raise_dead(row, fmt::format("{} attempts have failed", task.attempts), now);
+  }
+}
+
+void ModelStore::close(Row& row, State state, Time now) {
+  count_closed(row, -1);
+  row.task.state = state;
+  row.task.closed_at = epoch_seconds(now);
+  row.task.desired_launch_time.reset();
+  count_closed(row, 1);
+}
+
+void ModelStore::count_closed(const Row& row, std::int64_t n) {
+  auto& status = jobs_[row.job].status;
+  if (row.task.state == State::done) status.done += n;
+  if (row.task.state == State::dead) status.dead += n;
+  if (row.task.state == State::cancelled) status.cancelled += n;
+}
+
+void ModelStore::raise_dead(const Row& row, std::string message, Time now) {
+  alarms_.push_back({.number = ++last_alarm_,
+                     .kind = Alarm::Kind::dead_task,
+                     .labourer_id = row.task.labourer_id,
+                     .task_id = row.task.id,
+                     .message = std::move(message),
+                     .at = now});
+}
+
+Result<std::vector<Ended>> ModelStore::expire(const Labourer& labourer, std::int64_t at_most,
+                                              const StillRunning& still_running, Time now) {
+  std::lock_guard lock(mutex_);
+  Rows late = select(labourer.id, State::running);
+  std::stable_sort(late.begin(), late.end(),
+                   [](const Row* a, const Row* b) { return a->deadline < b->deadline; });
+  std::vector<Ended> ended;
+  for (Row* row : late) {
+    if (at_most <= 0 || row->deadline > now) break;
+    if (still_running && still_running(row->task.id, row->task.claim)) continue;
+    --at_most;
+    row->task.extra["silent"] = 1;
+    end_attempt(*row, labourer, now);
+    ended.push_back({row->task.id, row->task.state});
+  }
+  return ended;
+}
+
+Result<std::vector<std::string>> ModelStore::requeue(std::string_view labourer_id,
+                                                     std::int64_t at_most, double longest_delay_s,
+                                                     Time now) {
+  std::lock_guard lock(mutex_);
+  const std::int64_t longest =
+      epoch_seconds(now) + static_cast<std::int64_t>(std::ceil(longest_delay_s));
+  Rows due;
+  for (Row* row : select(labourer_id, State::retry)) {
+    auto& launch = row->task.desired_launch_time;
+    launch = std::min(*launch, longest);
+    if (*launch <= epoch_seconds(now)) due.push_back(row);
+  }
+  std::stable_sort(due.begin(), due.end(), [](const Row* a, const Row* b) {
+    return a->task.desired_launch_time < b->task.desired_launch_time;
+  });
+  due.resize(std::min(due.size(), static_cast<std::size_t>(std::max<std::int64_t>(at_most, 0))));
+
+  const Rows waiting = queue(labourer_id);
+  std::optional<std::int64_t> oldest;
+  if (!waiting.empty()) oldest = waiting.front()->position;
+  const Positions head =
+      allocate_head(oldest, static_cast<std::int64_t>(due.size()), options_.task_step);
+  std::vector<std::string> ids;
+  for (Row* row : due) {
+    row->position = head.first + static_cast<std::int64_t>(ids.size()) * head.step;
+    row->task.state = State::queued;
+    row->task.greenfield = row->position;
+    row->task.desired_launch_time.reset();
+    ids.push_back(row->task.id);
+  }
+  return ids;
+}
+
+Result<std::vector<std::string>> ModelStore::archive(std::string_view labourer_id,
+                                                     std::int64_t at_most, Time now) {
+  std::lock_guard lock(mutex_);
+  Rows completed = select(labourer_id, State::completed);
+  std::stable_sort(completed.begin(), completed.end(), [](const Row* a, const Row* b) {
+    return a->task.completed_at < b->task.completed_at;
+  });
+  std::vector<std::string> ids;
+  for (Row* row : completed) {
+    if (at_most-- <= 0) break;
+    close(*row, State::done, now);
+    ids.push_back(row->task.id);
+  }
+  return ids;
+}
+
+Result<std::vector<bool>> ModelStore::replay(std::span<const std::string> task_ids, Time) {
+  std::lock_guard lock(mutex_);
+  std::vector<bool> replayed;
+  for (const auto& id : task_ids) {
+    Row* row = find(id);
+    replayed.push_back(row && row->task.state == State::dead);
+    if (!replayed.back()) continue;
+    Task& task = row->task;
+    const auto positions = at_tail(task.labourer_id, 1);
+    if (!positions)
+      return Error{Code::exhausted,
+                   fmt::format("task {} and those after it: no queue position is left for {}", id,
+                               task.labourer_id),
+                   "replay again when the queue has been empty once"};
+    count_closed(*row, -1);
+    row->position = labourers_[task.labourer_id].tail = positions->first;
+    task.state = State::queued;
+    task.greenfield = row->position;
+    task.attempts = 0;
+    task.closed_at.reset();
+    task.extra["replays"] = integer(task.extra, "replays") + 1;
+  }
+  return replayed;
+}
+
+// --- Looks
+
+Result<void> ModelStore::gate(std::string_view labourer_id, std::optional<bool> paused,
+                              std::optional<std::string> blocked) {
+  std::lock_guard lock(mutex_);
+  auto& entry = labourers_[std::string(labourer_id)];
+  if (paused) entry.paused = *paused;
+  if (blocked) entry.blocked = *blocked;
+  return {};
+}
+
+Result<std::vector<Alarm>> ModelStore::alarms(std::int64_t acknowledged, std::int64_t at_most) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(alarms_, [&](const Alarm& alarm) { return alarm.number <= acknowledged; });
+  const auto n = std::clamp<std::int64_t>(at_most, 0, static_cast<std::int64_t>(alarms_.size()));
+  return std::vector<Alarm>(alarms_.begin(), alarms_.begin() + n);
+}
+
+Result<std::map<std::string, LabourerStatus>> ModelStore::status() {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, LabourerStatus> all;
+  for (const auto& [id, entry] : labourers_) {
+    all[id].paused = entry.paused;
+    all[id].blocked = entry.blocked;
+  }
+  for (const auto& [job, status] : jobs_) {
+    if (status.state != JobStatus::State::open) continue;
+    all[status.labourer_id].open_jobs += 1;
+    all[status.labourer_id].folded += status.rows - status.made;
+  }
+  auto earliest = [](std::optional<std::int64_t>& known, std::int64_t at) {
+    known = std::min(known.value_or(at), at);
+  };
+  for (const auto& [key, row] : rows_) {
+    auto& labourer = all[row.task.labourer_id];
+    labourer.tasks[row.task.state] += 1;
+    if (row.task.state == State::retry) earliest(labourer.next_due, *row.task.desired_launch_time);
+    if (row.task.state == State::running)
+      earliest(labourer.next_deadline, epoch_seconds(row.deadline));
+  }
+  return all;
+}
+
+Result<std::vector<Task>> ModelStore::tasks(const TaskQuery& query) {
+  std::lock_guard lock(mutex_);
+  if (query.task_id) {
+    std::vector<Task> one;
+    if (const Row* row = find(*query.task_id))
+      one.push_back(row->task);
+    else if (auto folded = folded_task(*query.task_id))
+      one.push_back(*folded);
+    return one;
+  }
+
+  Rows wanted;
+  for (auto& [key, row] : rows_) {
+    if (query.labourer_id && row.task.labourer_id != *query.labourer_id) continue;
+    if (query.job_id && jobs_[row.job].status.id != *query.job_id) continue;
+    if (query.state && row.task.state != *query.state) continue;
+    wanted.push_back(&row);
+  }
+  auto place = [&](const Row* row) -> std::int64_t {
+    if (!query.state) return 0;  // in order of acceptance
+    if (sosw::closed(*query.state)) return *row->task.closed_at;
+    if (*query.state == State::queued) return row->position;
+    if (*query.state == State::retry) return *row->task.desired_launch_time;
+    return epoch_seconds(row->deadline);
+  };
+  std::stable_sort(wanted.begin(), wanted.end(),
+                   [&](const Row* a, const Row* b) { return place(a) < place(b); });
+  if (query.newest_first) std::reverse(wanted.begin(), wanted.end());
+
+  auto from = wanted.begin();
+  if (!query.after.empty()) {
+    from = std::find_if(wanted.begin(), wanted.end(),
+                        [&](const Row* row) { return row->task.id == query.after; });
+    if (from == wanted.end())
+      return Error{Code::conflict,
+                   fmt::format("task {}, the last of the page before, is not in the list any more",
+                               query.after),
+                   "read the list from its beginning"};
+    ++from;
+  }
+  std::vector<Task> page;
+  for (; from != wanted.end() && static_cast<std::int64_t>(page.size()) < query.limit; ++from)
+    page.push_back((*from)->task);
+  return page;
+}
+
+Result<std::vector<JobStatus>> ModelStore::jobs(std::optional<std::string> id, std::int64_t limit) {
+  std::lock_guard lock(mutex_);
+  std::vector<JobStatus> found;
+  for (auto entry = jobs_.rbegin(); entry != jobs_.rend(); ++entry) {
+    if (static_cast<std::int64_t>(found.size()) >= limit) break;
+    if (!id || entry->status.id == *id) found.push_back(entry->status);
+  }
+  return found;
+}
+
+// --- Rows
+
+ModelStore::Row* ModelStore::find(std::string_view task_id) {
+  for (auto& [key, row] : rows_) {
+    if (row.task.id == task_id) return &row;
+  }
+  return nullptr;
+}
+
+std::optional<Task> ModelStore::folded_task(std::string_view id) const {
+  for (const auto& [job, status] : jobs_) {
+    if (status.state != JobStatus::State::open) continue;
+    bool folded = job.task_id && *job.task_id == id;
+    if (!job.task_id && id.starts_with(status.id)) {
+      for (std::int64_t row = status.made; row < status.rows && !folded; ++row)
+        folded = task_id(status.id, row) == id;
+    }
+    if (folded) {
+      Task task;
+      task.id = id;
+      task.labourer_id = status.labourer_id;
+      task.created_at = status.created_at;
+      return task;
+    }
+  }
+  return std::nullopt;
+}
+
+ModelStore::Rows ModelStore::select(std::string_view labourer_id, State state) {
+  Rows found;
+  for (auto& [key, row] : rows_) {
+    if (row.task.labourer_id == labourer_id && row.task.state == state) found.push_back(&row);
+  }
+  return found;
+}
+
+ModelStore::Rows ModelStore::queue(std::string_view labourer_id) {
+  Rows waiting = select(labourer_id, State::queued);
+  std::stable_sort(waiting.begin(), waiting.end(),
+                   [](const Row* a, const Row* b) { return a->position < b->position; });
+  return waiting;
+}
+
+ModelStore::JobEntry* ModelStore::first_open_job(std::string_view labourer_id) {
+  for (auto& entry : jobs_) {
+    if (entry.status.labourer_id == labourer_id && entry.status.state == JobStatus::State::open)
+      return &entry;
+  }
+  return nullptr;
+}
+
+std::optional<Positions> ModelStore::at_tail(std::string_view labourer_id, std::int64_t rows) {
+  const Rows waiting = queue(labourer_id);
+  auto known = labourers_.find(labourer_id);
+  return allocate_tail(waiting.empty(), waiting.empty() ? 0 : waiting.back()->position,
+                       known == labourers_.end() ? 0 : known->second.tail, rows,
+                       options_.task_step);
+}
+
+}  // namespace sosw::simulation

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+// The store as plain maps under one mutex: what every other store is compared with.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/greenfield.h"
+#include "engine/ports.h"
+
+namespace sosw::simulation {
+
+// Every call looks at every row: for thousands of tasks, not for millions. Keeps nothing beyond its
+// own life. Where the protocol leaves an order open (equal due times, deadlines or positions), the
+// order is that of acceptance, then of rows.
+class ModelStore final : public engine::TaskStore {
+ public:
+  struct Options {
+    bool two_step = false;  // a completion waits in `completed` for archive()
+    std::int64_t task_step = kTaskStep;
+  };
+  ModelStore() = default;
+  explicit ModelStore(Options options) : options_(options) {}
+
+  Result<engine::Accepted> accept(const engine::Job& job, std::int64_t make_now, Time now) override;
+  Result<engine::Made> make_rows(std::string_view labourer_id, std::int64_t watermark,
+                                 std::int64_t at_most, Time now) override;
+  Result<engine::Exchanged> exchange(std::span<const Report> reports,
+                                     std::span<const engine::ClaimRequest> claims,
+                                     const engine::Labourers& labourers, Time now) override;
+  Result<std::vector<bool>> release(std::span<const engine::Release> claims, Time now) override;
+  Result<std::vector<engine::Ended>> expire(const Labourer& labourer, std::int64_t at_most,
+                                            const StillRunning& still_running, Time now) override;
+  Result<std::vector<std::string>> requeue(std::string_view labourer_id, std::int64_t at_most,
+                                           double longest_delay_s, Time now) override;
+  Result<std::vector<std::string>> archive(std::string_view labourer_id, std::int64_t at_most,
+                                           Time now) override;
+  Result<std::vector<bool>> replay(std::span<const std::string> task_ids, Time now) override;
+  Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) override;
+  Result<void> gate(std::string_view labourer_id, std::optional<bool> paused,
+                    std::optional<std::string> blocked) override;
+  Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged,
+                                            std::int64_t at_most) override;
+  Result<std::map<std::string, engine::LabourerStatus>> status() override;
+  Result<std::vector<Task>> tasks(const engine::TaskQuery& query) override;
+  Result<std::vector<engine::JobStatus>> jobs(std::optional<std::string> job_id,
+                                              std::int64_t limit) override;
+
+ private:
+  struct JobEntry {
+    engine::Job job;
+    engine::JobStatus status;
+  };
+  struct Row {
+    Task task;
+    std::size_t job = 0;  // index in jobs_
+    std::int64_t number = 0;
+    std::int64_t position = 0;  // the last one in the queue; release() gives it back
+    std::int64_t claims = 0;    // counts tokens; only grows
+    std::int64_t claimed_greenfield = 0;
+    Time deadline{};
+    int interrupted = 0;
+    std::string failed;  // the claim whose failure was applied
+  };
+  struct LabourerEntry {
+    std::int64_t tail = 0;
+    bool paused = false;
+    std::string blocked;
+  };
+  using Rows = std::vector<Row*>;
+
+  // All of these need the mutex.
+  Row* find(std::string_view task_id);
+  // In order of acceptance.
+  Rows select(std::string_view labourer_id, State state);
+  // Queued rows in queue order, those of cancelled jobs too.
+  Rows queue(std::string_view labourer_id);
+  JobEntry* first_open_job(std::string_view labourer_id);
+  std::optional<Positions> at_tail(std::string_view labourer_id, std::int64_t rows);
+  // Gives how many rows it made; nullopt: no room.
+  Result<std::optional<std::int64_t>> make(JobEntry& job, std::int64_t at_most, Time now);
+  engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
+  std::vector<engine::Claimed> claim(const engine::ClaimRequest& request, Time now);
+  void release_to_queue(Row& row);
+  void end_attempt(Row& row, const Labourer& labourer, Time now);
+  void close(Row& row, State state, Time now);
+  void count_closed(const Row& row, std::int64_t n);
+  void raise_dead(const Row& row, std::string message, Time now);
+  std::optional<Task> folded_task(std::string_view task_id) const;
+
+  const Options options_{};
+  std::mutex mutex_;
+  std::vector<JobEntry> jobs_;                                // in order of acceptance
+  std::map<std::pair<std::size_t, std::int64_t>, Row> rows_;  // by job and row number: every task
+  std::map<std::string, LabourerEntry, std::less<>> labourers_;
+  std::vector<engine::Alarm> alarms_;
+  std::int64_t last_alarm_ = 0;
+};
+
+}  // namespace sosw::simulation
