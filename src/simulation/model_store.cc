@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <cstdlib>
 
 namespace sosw::simulation {
 namespace {
@@ -30,6 +30,13 @@ constexpr std::int64_t kMostRows = std::int64_t{1} << 48;  // 12 hex digits of t
 std::int64_t integer(const json::object& extra, std::string_view key) {
   const auto* value = extra.if_contains(key);
   return value ? value->to_number<std::int64_t>() : 0;
+}
+
+// What holds for a labourer that the caller does not know.
+Labourer unconfigured(std::string id) {
+  Labourer labourer;
+  labourer.id = std::move(id);
+  return labourer;
 }
 
 void keep_details(Task& task, const Report& report) {
@@ -213,7 +220,7 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
   if (effect.end_attempt) {
     row->failed = task.claim;
     auto known = labourers.find(task.labourer_id);
-    end_attempt(*row, known == labourers.end() ? Labourer{.id = task.labourer_id} : known->second,
+    end_attempt(*row, known == labourers.end() ? unconfigured(task.labourer_id) : known->second,
                 now);
   }
   return {.answer = effect.answer,
@@ -262,7 +269,7 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, T
         if (++row->interrupted < engine::kInterruptions)
           release_to_queue(*row);
         else
-          end_attempt(*row, Labourer{.id = row->task.labourer_id}, now);
+          end_attempt(*row, unconfigured(row->task.labourer_id), now);
         break;
       case Release::Why::impossible:
         row->task.attempts -= 1;
@@ -535,8 +542,9 @@ std::optional<Task> ModelStore::folded_task(std::string_view id) const {
     if (status.state != JobStatus::State::open) continue;
     bool folded = job.task_id && *job.task_id == id;
     if (!job.task_id && id.starts_with(status.id)) {
-      for (std::int64_t row = status.made; row < status.rows && !folded; ++row)
-        folded = task_id(status.id, row) == id;
+      const std::string digits(id.substr(status.id.size()));
+      const std::int64_t row = std::strtoll(digits.c_str(), nullptr, 16);
+      folded = row >= status.made && row < status.rows && task_id(status.id, row) == id;
     }
     if (folded) {
       Task task;
