@@ -44,16 +44,8 @@ void keep_details(Task& task, const Report& report) {
   for (const auto& [key, value] : report.result) task.extra["result_" + std::string(key)] = value;
 }
 
-Result<std::vector<std::string>> payloads(const json::object& description, std::int64_t first,
-                                          std::int64_t rows) {
-  std::vector<std::string> texts;
-  for (std::int64_t i = first; i < first + rows; ++i) {
-    json::object payload = description;
-    payload["row"] = i;
-    texts.push_back(json::serialize(payload));
-  }
-  return texts;
-}
+// Key of the job that has the tasks made directly.
+constexpr std::string_view kDirect = "sosw:direct";
 
 }  // namespace
 
@@ -61,11 +53,18 @@ Result<std::vector<std::string>> payloads(const json::object& description, std::
 
 Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time now) {
   std::lock_guard lock(mutex_);
-  const std::string id =
-      job_id(job.key.empty() ? fmt::format("sosw:direct:{}", jobs_.size()) : job.key);
+  const bool direct = job.key.empty();
+  const std::string id = job_id(direct ? kDirect : std::string_view(job.key));
+  auto accepted = [](const JobEntry& entry, bool already) {
+    return Accepted{.job_id = entry.status.id,
+                    .rows = entry.status.rows,
+                    .already = already,
+                    .made = entry.status.made,
+                    .task_id = entry.status.rows == 1 ? id_of_row(entry, 0) : ""};
+  };
   for (const auto& known : jobs_) {
-    if (known.status.id != id) continue;
-    if (known.job.key == job.key) return Accepted{id, known.job.rows, true};
+    if (direct || known.status.id != id) continue;
+    if (known.job.key == job.key) return accepted(known, true);
     return Error{Code::conflict, fmt::format("job {} is known with another key", id), {}};
   }
 
@@ -78,25 +77,26 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
   if (job.position && *job.position >= kPositionCeiling)
     return invalid(fmt::format("position {} of job {}", *job.position, id),
                    fmt::format("positions are below {}", kPositionCeiling));
+  auto rows = JobRows::open(job.description);
+  if (!rows) return rows.error();
+  if (rows->count() != job.rows)
+    return invalid(fmt::format("job {} is said to have {} rows, its description gives {}", id,
+                               job.rows, rows->count()));
   if (job.task_id && (find(*job.task_id) || folded_task(*job.task_id)))
     return Error{Code::conflict, fmt::format("task {} exists", *job.task_id), {}};
 
   const bool first = !first_open_job(job.labourer_id);
-  JobEntry entry{job, {}};
+  JobEntry entry{.job = job, .status = {}, .rows = *rows, .first_row = direct ? direct_rows_ : 0};
   entry.status = {.id = id,
                   .key = job.key,
                   .labourer_id = job.labourer_id,
                   .rows = job.rows,
                   .state = job.rows == 0 ? JobStatus::State::made : JobStatus::State::open,
                   .created_at = now};
+  if (direct) direct_rows_ += job.rows;
   jobs_.push_back(std::move(entry));
-  if (first) {
-    if (auto made = make(jobs_.back(), make_now, now); !made) {
-      jobs_.pop_back();
-      return made.error();
-    }
-  }
-  return Accepted{id, job.rows, false};
+  if (first) make(jobs_.back(), make_now, now);
+  return accepted(jobs_.back(), false);
 }
 
 Result<Made> ModelStore::make_rows(std::string_view labourer_id, std::int64_t watermark,
@@ -109,49 +109,54 @@ Result<Made> ModelStore::make_rows(std::string_view labourer_id, std::int64_t wa
   };
   Made made;
   if (auto* job = first_open_job(labourer_id)) {
-    auto rows = make(*job, std::min(at_most, room()), now);
-    if (!rows) return rows.error();
-    made.rows = rows->value_or(0);
-    made.no_room = !*rows;
+    made.job_id = job->status.id;
+    made.first_row = job->first_row + job->status.made;
+    const auto rows = make(*job, std::min(at_most, room()), now);
+    made.rows = rows.value_or(0);
+    made.no_room = !rows;
   }
   made.more = !made.no_room && first_open_job(labourer_id) && room() > 0;
   return made;
 }
 
-Result<std::optional<std::int64_t>> ModelStore::make(JobEntry& entry, std::int64_t at_most,
-                                                     Time now) {
-  const auto& [job, status] = entry;
+std::optional<std::int64_t> ModelStore::make(JobEntry& entry, std::int64_t at_most, Time now) {
+  const Job& job = entry.job;
+  JobStatus& status = entry.status;
   const std::int64_t rows = std::min(at_most, status.rows - status.made);
-  if (rows <= 0) return std::optional<std::int64_t>(0);
+  if (rows <= 0) return 0;
   const auto positions =
       job.position ? Positions{*job.position, 0} : at_tail(job.labourer_id, rows);
-  if (!positions) return std::optional<std::int64_t>();
-  auto texts = payloads(job.description, status.made, rows);
-  if (!texts) return texts.error();
+  if (!positions) return std::nullopt;
 
   const auto job_number = static_cast<std::size_t>(&entry - jobs_.data());
+  auto cursor = entry.rows.at(status.made);
   for (std::int64_t i = 0; i < rows; ++i) {
     Row row;
     row.job = job_number;
-    row.number = status.made + i;
+    row.number = status.made++;
     row.position = positions->first + i * positions->step;
-    row.task.id = job.task_id.value_or(task_id(status.id, row.number));
+    row.task.id = id_of_row(entry, row.number);
     row.task.labourer_id = job.labourer_id;
     row.task.greenfield = row.position;
     row.task.created_at = now;
-    row.task.payload = (*texts)[static_cast<std::size_t>(i)];
-    if (!job.position) labourers_[job.labourer_id].tail = row.position;
+    cursor.next(row.task.payload);
+    auto& labourer = labourers_[job.labourer_id];
+    if (!job.position) labourer.tail = row.position;
     rows_.emplace(std::pair(job_number, row.number), std::move(row));
   }
-  entry.status.made += rows;
-  if (entry.status.made == entry.status.rows) entry.status.state = JobStatus::State::made;
-  return std::optional(rows);
+  if (status.made == status.rows) status.state = JobStatus::State::made;
+  return rows;
+}
+
+std::string ModelStore::id_of_row(const JobEntry& entry, std::int64_t row) {
+  return entry.job.task_id.value_or(task_id(entry.status.id, entry.first_row + row));
 }
 
 Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_most, Time now) {
   std::lock_guard lock(mutex_);
-  auto entry = std::find_if(jobs_.begin(), jobs_.end(),
-                            [&](const JobEntry& known) { return known.status.id == id; });
+  auto entry = std::find_if(jobs_.begin(), jobs_.end(), [&](const JobEntry& known) {
+    return !known.job.key.empty() && known.status.id == id;
+  });
   if (entry == jobs_.end()) return Error{Code::not_found, fmt::format("no job {}", id), {}};
   auto& status = entry->status;
   Rows waiting;
@@ -239,6 +244,7 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
   for (Row* row : queue(request.labourer_id)) {
     if (free <= 0) break;
     if (jobs_[row->job].status.state == JobStatus::State::cancelled) continue;
+    if (request.task_id && row->task.id != *request.task_id) continue;
     --free;
     Task& task = row->task;
     const Task before = task;
@@ -248,7 +254,6 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
     task.greenfield = epoch_seconds(now) + kInvocationDelta;
     row->claimed_greenfield = task.greenfield;
     row->deadline = request.deadline;
-    row->failed.clear();
     claimed.push_back({before, task.claim});
   }
   return claimed;
@@ -454,7 +459,8 @@ Result<std::map<std::string, LabourerStatus>> ModelStore::status() {
     all[id].paused = entry.paused;
     all[id].blocked = entry.blocked;
   }
-  for (const auto& [job, status] : jobs_) {
+  for (const auto& entry : jobs_) {
+    const auto& status = entry.status;
     if (status.state != JobStatus::State::open) continue;
     all[status.labourer_id].open_jobs += 1;
     all[status.labourer_id].folded += status.rows - status.made;
@@ -523,6 +529,7 @@ Result<std::vector<JobStatus>> ModelStore::jobs(std::optional<std::string> id, s
   std::vector<JobStatus> found;
   for (auto entry = jobs_.rbegin(); entry != jobs_.rend(); ++entry) {
     if (static_cast<std::int64_t>(found.size()) >= limit) break;
+    if (entry->job.key.empty()) continue;  // a task, not a job
     if (!id || entry->status.id == *id) found.push_back(entry->status);
   }
   return found;
@@ -538,21 +545,21 @@ ModelStore::Row* ModelStore::find(std::string_view task_id) {
 }
 
 std::optional<Task> ModelStore::folded_task(std::string_view id) const {
-  for (const auto& [job, status] : jobs_) {
+  for (const auto& entry : jobs_) {
+    const auto& status = entry.status;
     if (status.state != JobStatus::State::open) continue;
-    bool folded = job.task_id && *job.task_id == id;
-    if (!job.task_id && id.starts_with(status.id)) {
+    std::int64_t row = 0;
+    if (!entry.job.task_id && id.starts_with(status.id)) {
       const std::string digits(id.substr(status.id.size()));
-      const std::int64_t row = std::strtoll(digits.c_str(), nullptr, 16);
-      folded = row >= status.made && row < status.rows && task_id(status.id, row) == id;
+      row = std::strtoll(digits.c_str(), nullptr, 16) - entry.first_row;
     }
-    if (folded) {
-      Task task;
-      task.id = id;
-      task.labourer_id = status.labourer_id;
-      task.created_at = status.created_at;
-      return task;
-    }
+    if (row < status.made || row >= status.rows || id_of_row(entry, row) != id) continue;
+    Task task;
+    task.id = id;
+    task.labourer_id = status.labourer_id;
+    task.created_at = status.created_at;
+    entry.rows.at(row).next(task.payload);
+    return task;
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/chunking.h"
 #include "core/greenfield.h"
 #include "engine/ports.h"
 
@@ -54,12 +55,14 @@ class ModelStore final : public engine::TaskStore {
  private:
   struct JobEntry {
     engine::Job job;
-    engine::JobStatus status;
+    engine::JobStatus status;  // id of a task made directly: the job of all such
+    JobRows rows;
+    std::int64_t first_row = 0;  // number of row 0 in its task id
   };
   struct Row {
     Task task;
-    std::size_t job = 0;  // index in jobs_
-    std::int64_t number = 0;
+    std::size_t job = 0;        // index in jobs_
+    std::int64_t number = 0;    // in the job
     std::int64_t position = 0;  // the last one in the queue; release() gives it back
     std::int64_t claims = 0;    // counts tokens; only grows
     std::int64_t claimed_greenfield = 0;
@@ -83,7 +86,7 @@ class ModelStore final : public engine::TaskStore {
   JobEntry* first_open_job(std::string_view labourer_id);
   std::optional<Positions> at_tail(std::string_view labourer_id, std::int64_t rows);
   // Gives how many rows it made; nullopt: no room.
-  Result<std::optional<std::int64_t>> make(JobEntry& job, std::int64_t at_most, Time now);
+  std::optional<std::int64_t> make(JobEntry& job, std::int64_t at_most, Time now);
   engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
   std::vector<engine::Claimed> claim(const engine::ClaimRequest& request, Time now);
   void release_to_queue(Row& row);
@@ -92,6 +95,7 @@ class ModelStore final : public engine::TaskStore {
   void count_closed(const Row& row, std::int64_t n);
   void raise_dead(const Row& row, std::string message, Time now);
   std::optional<Task> folded_task(std::string_view task_id) const;
+  static std::string id_of_row(const JobEntry& job, std::int64_t row);
 
   const Options options_{};
   std::mutex mutex_;
@@ -100,6 +104,7 @@ class ModelStore final : public engine::TaskStore {
   std::map<std::string, LabourerEntry, std::less<>> labourers_;
   std::vector<engine::Alarm> alarms_;
   std::int64_t last_alarm_ = 0;
+  std::int64_t direct_rows_ = 0;  // of tasks made directly, so far
 };
 
 }  // namespace sosw::simulation

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "core/chunking.h"
+
 namespace sosw::conformance {
 namespace {
 
@@ -38,11 +40,25 @@ Labourer worker(std::string_view id) {
 }
 
 engine::Job job_of(std::int64_t rows, std::string key, std::string_view labourer) {
+  const std::int64_t days = rows > 10'000 ? 1'000 : 1;
+  json::array words;
+  for (std::int64_t word = 0; word < rows / days; ++word)
+    words.emplace_back(fmt::format("word {}", word));
+  json::object body = {{"words", words}, {"isolate_words", true}};
+  if (days > 1) {
+    body["isolate_days"] = true;
+    body["period"] = fmt::format("last_{}_days", days);
+  }
+  const auto chunked =
+      JobRows::from_job({std::string(labourer), body}, must(JobSchema::create({"word"})), {},
+                        must(parse_iso_date("2026-11-24")));
+  EXPECT_TRUE(chunked) << chunked.error().text();
+  EXPECT_EQ(chunked->count(), rows);
   engine::Job job;
   job.key = std::move(key);
   job.labourer_id = labourer;
   job.rows = rows;
-  job.description = {{"lambda_name", std::string(labourer)}};
+  job.description = chunked->description();
   return job;
 }
 

@@ -49,7 +49,7 @@ inline constexpr std::int64_t kAttempt = 100;    // s from a claim of the suite 
 // max_attempts 3, a fixed delay of kRetryDelay, no jitter.
 Labourer worker(std::string_view id = kWorker);
 
-// A job that chunks into `rows` rows, of one row each.
+// A job that chunks into `rows` rows. REQUIRES: above 10,000 a multiple of 1,000.
 engine::Job job_of(std::int64_t rows, std::string key = {}, std::string_view labourer = kWorker);
 
 // Everything that the protocol promises about a task, as lines of text: what differs is seen.

@@ -101,6 +101,42 @@ TEST_P(TaskStoreTest, an_attempt_past_its_deadline_holds_a_slot_only_where_the_h
   EXPECT_EQ(count(State::running), 2);
 }
 
+TEST_P(TaskStoreTest, each_attempt_has_the_deadline_of_its_own_claim) {
+  queue_tasks(2);
+  const auto late = claim_one();
+  auto wanted = request(1);
+  wanted.deadline = after(now_, 7);
+  const auto soon = store().exchange({}, std::span(&wanted, 1), labourers_, now_);
+  ASSERT_TRUE(soon);
+  wait(7);
+  const auto ended = expire();
+  ASSERT_THAT(ended, SizeIs(1));
+  EXPECT_EQ(ended[0].task_id, soon->claimed.at(0).task.id);
+  EXPECT_EQ(status().next_deadline, epoch_seconds(now_) - 7 + kAttempt);
+}
+
+TEST_P(TaskStoreTest, a_claim_may_ask_for_one_task) {
+  const auto queued = queue_tasks(3);
+  auto wanted = request(5);
+  auto claim_it = [&](std::string_view id) {
+    wanted.task_id = id;
+    const auto answer = store().exchange({}, std::span(&wanted, 1), labourers_, now_);
+    EXPECT_TRUE(answer);
+    return ids_of(answer->claimed);
+  };
+  EXPECT_THAT(claim_it(queued[1]), ElementsAre(queued[1]));
+  EXPECT_THAT(claim_it(queued[1]), IsEmpty()) << "it runs";
+  EXPECT_THAT(claim_it("nobody"), IsEmpty());
+  wanted.limit = 1;
+  EXPECT_THAT(claim_it(queued[2]), IsEmpty()) << "the limit holds";
+  wanted.limit = 2;
+  wanted.labourer_id = "other";
+  EXPECT_THAT(claim_it(queued[2]), IsEmpty()) << "a task of another labourer";
+  wanted.labourer_id = kWorker;
+  EXPECT_THAT(claim_it(queued[2]), ElementsAre(queued[2]));
+  EXPECT_THAT(queue(), ElementsAre(queued[0]));
+}
+
 TEST_P(TaskStoreTest, requests_of_one_exchange_share_the_limit) {
   queue_tasks(10);
   accept(job_of(2, {}, "other"));

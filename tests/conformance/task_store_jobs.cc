@@ -180,10 +180,12 @@ TEST_P(TaskStoreTest, the_order_of_a_folded_run_equals_the_unfolded_one) {
   auto run_with = [&](std::int64_t watermark) {
     open({});
     const std::int64_t now_made = watermark == kPlenty ? kPlenty : 0;
-    accept(job_of(4, "first"), now_made);
-    accept(job_of(1, "one row"), now_made);
-    accept(job_of(1), now_made);
-    accept(job_of(3, "last"), now_made);
+    for (const auto& [rows, key] :
+         {std::pair(4, "first"), std::pair(1, "one row"), std::pair(1, ""), std::pair(3, "last")}) {
+      auto one = job_of(rows, key);
+      one.description.at("job").as_object()["of"] = key;
+      accept(one, now_made);
+    }
     std::vector<std::string> payloads;
     for (int step = 0; step < 40; ++step) {
       while (make_rows(watermark).more) {
@@ -191,9 +193,8 @@ TEST_P(TaskStoreTest, the_order_of_a_folded_run_equals_the_unfolded_one) {
       EXPECT_LE(count(State::queued), watermark);
       const auto claimed = claim(1);
       if (claimed.empty()) break;
-      // The direct task is known by its payload only.
       const auto& task = claimed[0].task;
-      payloads.push_back(task.id.substr(20) + " " + task.payload);
+      payloads.push_back(task.payload);
       complete(task.id, claimed[0].claim);
     }
     return payloads;
@@ -221,14 +222,62 @@ TEST_P(TaskStoreTest, no_rows_are_made_while_more_than_ten_watermarks_wait_for_r
   EXPECT_EQ(make_rows(1).rows, 1);
 }
 
-TEST_P(TaskStoreTest, a_job_of_a_trillion_rows_costs_nothing_while_it_is_folded) {
-  const std::string id = accept(job_of(1'000'000'000'000, "huge"), 3);
-  EXPECT_EQ(status().folded, 999'999'999'997);
-  EXPECT_EQ(job(id).rows, 1'000'000'000'000);
-  EXPECT_EQ(state(task_id(id, 999'999'999'999)), State::queued);
-  EXPECT_EQ(state(task_id(id, 1'000'000'000'000)), std::nullopt);
+TEST_P(TaskStoreTest, a_job_of_ten_million_rows_costs_nothing_while_it_is_folded) {
+  const std::string id = accept(job_of(10'000'000, "huge"), 3);
+  EXPECT_EQ(status().folded, 9'999'997);
+  EXPECT_EQ(job(id).rows, 10'000'000);
+  EXPECT_EQ(state(task_id(id, 9'999'999)), State::queued);
+  EXPECT_EQ(state(task_id(id, 10'000'000)), std::nullopt);
   EXPECT_EQ(cancel(id), 0);
   EXPECT_EQ(status().folded, 0);
+}
+
+TEST_P(TaskStoreTest, the_store_tells_which_rows_it_made) {
+  const auto accepted = store().accept(job_of(7, "k"), 2, now_);
+  ASSERT_TRUE(accepted);
+  EXPECT_EQ(accepted->made, 2);
+  const auto some = make_rows(kPlenty, 3);
+  EXPECT_EQ(some.job_id, accepted->job_id);
+  EXPECT_EQ(some.first_row, 2);
+  EXPECT_EQ(some.rows, 3);
+  const auto again = store().accept(job_of(7, "k"), kPlenty, now_);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->made, 5);
+  EXPECT_EQ(make_rows(kPlenty, 3).first_row, 5);
+
+  const auto one = store().accept(job_of(1, "one row"), kPlenty, now_);
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->task_id, task_id(one->job_id, 0));
+  const auto direct = store().accept(job_of(1), kPlenty, now_);
+  ASSERT_TRUE(direct);
+  EXPECT_EQ(direct->made, 1);
+  EXPECT_EQ(state(direct->task_id), State::queued);
+  EXPECT_TRUE(direct->task_id.starts_with(direct->job_id)) << direct->task_id;
+}
+
+TEST_P(TaskStoreTest, a_direct_task_that_waits_has_its_id_already) {
+  accept(job_of(2, "first"), 0);
+  const auto direct = store().accept(job_of(1), kPlenty, now_);
+  ASSERT_TRUE(direct);
+  EXPECT_EQ(direct->made, 0);
+  EXPECT_EQ(task(direct->task_id).id, direct->task_id);
+  ASSERT_EQ(make_rows(kPlenty).rows, 2);
+  const auto made = make_rows(kPlenty);
+  EXPECT_EQ(made.rows, 1);
+  EXPECT_EQ(task_id(made.job_id, made.first_row), direct->task_id);
+  EXPECT_EQ(queue().back(), direct->task_id);
+}
+
+TEST_P(TaskStoreTest, a_description_that_gives_no_rows_leaves_the_store_as_it_was) {
+  const std::string before = dump();
+  auto broken = job_of(3, "k");
+  broken.description = {{"chunker", 1'000'000}};
+  EXPECT_FALSE(store().accept(broken, kPlenty, now_));
+  EXPECT_EQ(dump(), before);
+  const auto mended = store().accept(job_of(3, "k"), kPlenty, now_);
+  ASSERT_TRUE(mended);
+  EXPECT_FALSE(mended->already);
+  EXPECT_THAT(queue(), SizeIs(3));
 }
 
 TEST_P(TaskStoreTest, a_folded_row_is_found_by_its_id_and_takes_no_report) {
@@ -265,6 +314,14 @@ TEST_P(TaskStoreTest, positions_go_on_behind_the_last_one_ever_given_until_the_q
   claim(2);
   ASSERT_THAT(queue(), IsEmpty());
   EXPECT_EQ(task(queue_tasks(1)[0]).greenfield, 2000);
+}
+
+TEST_P(TaskStoreTest, a_position_is_not_given_again_while_anything_is_queued) {
+  queue_tasks(1);
+  const std::string id = accept(job_of(2, "k"));
+  cancel(id);
+  ASSERT_THAT(queue(), SizeIs(1));
+  EXPECT_EQ(task(queue_tasks(1)[0]).greenfield, 5000);
 }
 
 TEST_P(TaskStoreTest, the_step_is_a_setting) {

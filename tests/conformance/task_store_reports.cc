@@ -208,6 +208,7 @@ TEST_P(TaskStoreTest, each_cell_of_the_table_of_reports) {
     EXPECT_EQ(reported.freed_slot, before.state == State::running && expected != State::running);
     EXPECT_EQ(after.state, expected);
     EXPECT_EQ(after.attempts, before.attempts);
+    EXPECT_EQ(after.desired_launch_time.has_value(), expected == State::retry);
     EXPECT_EQ(number(after, "late_at"), keeps_late ? epoch_seconds(now_) : -1);
     if (completes) {
       EXPECT_EQ(after.completed_at, epoch_seconds(now_));
