@@ -13,6 +13,6 @@ while read -r file; do
   done < <(grep -oE '`(\./)?(\.ci|bench|cmake|deploy|docs|examples|fuzz|include|src|tests|web)/[A-Za-z0-9_./-]*`' "$file" | tr -d '`' | sort -u)
   while read -r path; do
     [ -e "$(dirname "$file")/$path" ] || missing "$file" "$path"
-  done < <(grep -oE '\]\([^)#: ]+' "$file" | cut -c3- | sort -u)
+  done < <(grep -oE '\]\([^)#: ]+[)#]' "$file" | sed 's,^..,,; s,.$,,' | sort -u)
 done < <(find . -name build -prune -o -name node_modules -prune -o -path ./.git -prune -o -type f -name '*.md' -print)
 exit $status
