@@ -5,11 +5,12 @@
 namespace sosw::local {
 namespace {
 
-// Pages of 4 KiB in the log: from here on it is moved beside the writer; by the writer, when it is
-// that much longer than what the thread has moved, or when all else has failed.
+// Pages of 4 KiB in the log. From kBeside on it is moved beside the writer. The writer moves what
+// is left when that is less than kRest, and from kFallback on: then it writes as fast as the thread
+// moves, and the rest is what it has written during one pass.
 constexpr int kBeside = 4096;
-constexpr int kRest = 512;
-constexpr int kFallback = 32768;
+constexpr int kRest = 2048;
+constexpr int kFallback = 16384;
 
 }  // namespace
 
@@ -35,16 +36,17 @@ void Checkpointer::watch(Database& writer) {
 }
 
 int Checkpointer::committed(sqlite3* writer, int pages) {
-  if (pages < kBeside) return SQLITE_OK;
   bool by_writer = pages >= kFallback;
   {
     std::lock_guard lock(mutex_);
-    if (moved_ > 0 && pages >= moved_ && pages - moved_ < kRest) by_writer = true;
+    if (pages < pages_) moved_ = 0;  // the log has started anew
+    pages_ = pages;
+    if (pages < kBeside) return SQLITE_OK;
+    if (moved_ > 0 && pages - moved_ < kRest) by_writer = true;
     if (!by_writer && !wanted_) {
       wanted_ = true;
       wake_.notify_one();
     }
-    moved_ = 0;
   }
   // Not a failure of the commit, which is done: the next one tries again.
   if (by_writer)
@@ -74,7 +76,7 @@ void Checkpointer::loop() {
     }
     lock.lock();
     wanted_ = false;
-    moved_ = moved;
+    if (moved <= pages_) moved_ = moved;
   }
 }
 

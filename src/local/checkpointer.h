@@ -33,7 +33,8 @@ class Checkpointer {
   std::condition_variable wake_;
   bool wanted_ = false;
   bool ending_ = false;
-  int moved_ = 0;  // pages of the log, when the last pass ended; 0: no pass has ended since
+  int pages_ = 0;  // of the log, at the last commit
+  int moved_ = 0;  // of them, by the last pass beside the writer
   std::thread thread_;
 };
 

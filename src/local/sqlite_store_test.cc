@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <map>
 #include <mutex>
 #include <set>
@@ -228,6 +230,48 @@ TEST(SchemaTest, a_file_of_something_else_is_refused) {
   const auto nowhere = SqliteStore::open({folder.file("no/such/folder")});
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.error().code, Code::denied);
+}
+
+TEST(SchemaTest, a_store_opens_for_looks_while_another_process_writes) {
+  const TemporaryFolder folder;
+  const auto engine = must_open(folder.file());
+  ASSERT_TRUE(engine->accept(job_of(1, "k"), 1, kNow));
+  Database writing(folder.file(), {});
+  writing.script("BEGIN IMMEDIATE; DELETE FROM alarm;");
+  const auto looking = SqliteStore::open({folder.file()});
+  ASSERT_TRUE(looking) << looking.error().text();
+  EXPECT_EQ(count(**looking, State::queued), 1);
+  writing.script("COMMIT");
+}
+
+// --- The log
+
+TEST(LogTest, is_moved_into_the_file_beside_the_writer_and_starts_anew) {
+  const TemporaryFolder folder;
+  StoreOptions options;
+  options.path = folder.file();
+  options.synchronous = StoreOptions::Synchronous::normal;
+  const auto store = must_open(options);
+  engine::Job job = job_of(100'000, "k");
+  job.description["job"].as_object()["pad"] = std::string(1'000, 'x');
+  ASSERT_TRUE(store->accept(job, 0, kNow));
+  for (int round = 0; round < 5; ++round) {
+    // 20 MiB, more than what the log may hold before it is moved.
+    for (int i = 0; i < 15; ++i) ASSERT_TRUE(store->make_rows("w", 1'000'000, 1'000, kNow));
+    const char* const kPageCount[] = {"PRAGMA page_count"};
+    Database database(folder.file(), kPageCount);
+    const auto moved = [&] {
+      Rows pages = database.query(0);
+      pages.next();
+      return std::filesystem::file_size(folder.file()) >=
+             static_cast<std::uintmax_t>(pages.integer(0)) * 4096 / 4 * 3;
+    };
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!moved() && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ASSERT_TRUE(moved()) << round;
+  }
+  EXPECT_LT(std::filesystem::file_size(folder.file() + "-wal"), 60 << 20);
 }
 
 // --- What the port does not say

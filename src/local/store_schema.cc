@@ -21,6 +21,9 @@ namespace {
 // was the greenfield at the end (cancelled while queued). Descriptions stand beside the jobs, since
 // a job's row is written at every batch.
 constexpr const char* kFirst = R"sql(
+CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES('version', 0), ('next_id', 1), ('store_id', lower(hex(randomblob(16))));
+
 CREATE TABLE labourer(
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE,
@@ -109,12 +112,6 @@ CREATE TABLE alarm(
 
 constexpr std::array kMigrations = {kFirst};
 
-// What a file has from its birth on, whatever its later versions add.
-constexpr const char* kBirth = R"sql(
-CREATE TABLE meta(key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
-INSERT INTO meta VALUES('version', 0), ('next_id', 1), ('store_id', lower(hex(randomblob(16))));
-)sql";
-
 // The first column of the first row; "" when there is none.
 std::string text(Database& database, const char* sql) {
   std::string value;
@@ -135,25 +132,27 @@ std::int64_t number(Database& database, const char* sql) {
   return n;
 }
 
-// One step, inside a transaction.
-Result<bool> step(Database& database, std::int64_t version) {
+// The version of the file; 0: it is empty.
+Result<std::int64_t> version_of(Database& database) {
   if (number(database, "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'") == 0) {
-    if (number(database, "SELECT count(*) FROM sqlite_schema") != 0)
-      return Error{Code::corrupt, "the file is an SQLite database, but not a store of sosw",
-                   "point --data at another folder"};
-    database.script(kBirth);
+    if (number(database, "SELECT count(*) FROM sqlite_schema") == 0) return std::int64_t{0};
+    return Error{Code::corrupt, "the file is an SQLite database, but not a store of sosw",
+                 "choose another data folder"};
   }
   const std::int64_t found = number(database, "SELECT value FROM meta WHERE key = 'version'");
-  if (found < 0)
+  if (found < 1)
     return Error{Code::corrupt, "the store does not tell its version", "restore a backup"};
   if (found > schema_version())
     return Error{Code::corrupt,
                  fmt::format("the store has version {}, this program knows versions up to {}",
                              found, schema_version()),
                  "use the release that wrote it, or a newer one; or choose another data folder"};
-  if (found >= version) return false;
-  database.script(kMigrations[static_cast<std::size_t>(found)]);
-  if (found == 0)
+  return found;
+}
+
+void step(Database& database, std::int64_t from) {
+  database.script(kMigrations[static_cast<std::size_t>(from)]);
+  if (from == 0)
     database.script(
         fmt::format(
             "INSERT INTO job(first_id, rows, cursor, state, uid, labourer_id, created_at) "
@@ -162,8 +161,7 @@ Result<bool> step(Database& database, std::int64_t version) {
             job_id("store:" + text(database, "SELECT value FROM meta WHERE key = 'store_id'")))
             .c_str());
   database.script(
-      fmt::format("UPDATE meta SET value = {} WHERE key = 'version'", found + 1).c_str());
-  return true;
+      fmt::format("UPDATE meta SET value = {} WHERE key = 'version'", from + 1).c_str());
 }
 
 }  // namespace
@@ -171,19 +169,21 @@ Result<bool> step(Database& database, std::int64_t version) {
 std::int64_t schema_version() { return std::ssize(kMigrations); }
 
 Result<void> migrate(Database& database, std::int64_t version) {
+  // A file that is not ours is not touched.
+  if (const auto found = version_of(database); !found) return found.error();
   if (const std::string mode = text(database, "PRAGMA journal_mode = WAL"); mode != "wal")
     return Error{Code::denied,
                  fmt::format("SQLite keeps no write-ahead log here (its mode stays '{}')", mode),
                  "choose a data folder on a local disk"};
   for (;;) {
+    // Mostly there is nothing to do: then nobody waits for the engine, which may be busy writing.
+    Result<std::int64_t> found = version_of(database);
+    if (!found) return found.error();
+    if (*found >= version) return {};
     database.script("BEGIN IMMEDIATE");
-    const Result<bool> moved = step(database, version);
-    if (!moved) {
-      database.script("ROLLBACK");
-      return moved.error();
-    }
+    found = version_of(database);
+    if (found && *found < version) step(database, *found);
     database.script("COMMIT");
-    if (!*moved) return {};
   }
 }
 
