@@ -3,7 +3,6 @@
 #include "local/home_config.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -17,6 +16,7 @@
 #include "core/json_text.h"
 #include "core/periods.h"
 #include "core/suggest.h"
+#include "local/child_process.h"
 #include "local/file.h"
 #include "local/http.h"
 #include "local/probes.h"
@@ -245,32 +245,10 @@ class Reading {
                   "give one of command, exec, http, arn"));
   }
 
-  // Looked up as the shell does, relative paths from `folder`.
   void check_program(const std::string& where, const std::string& program, const fs::path& folder) {
-    std::error_code ignored;
-    const auto runs = [&](const fs::path& path) {
-      return fs::is_regular_file(path, ignored) && ::access(path.c_str(), X_OK) == 0;
-    };
-    if (program.find('/') != program.npos) {
-      const auto path = folder / program;
-      if (runs(path)) return;
-      if (fs::is_regular_file(path, ignored))
-        return warn(
-            fmt::format("{}: {} is not executable", where, path.lexically_normal().string()),
-            fmt::format("chmod +x {}", path.lexically_normal().string()));
-      return warn(fmt::format("{}: there is no {}", where, path.lexically_normal().string()),
-                  "relative commands start at the folder of the file; build or copy it there");
-    }
-    const char* search = std::getenv("PATH");
-    std::string_view rest = search ? search : "/usr/local/bin:/usr/bin:/bin";
-    while (true) {
-      const auto end = rest.find(':');
-      if (runs(fs::path(rest.substr(0, end)) / program)) return;
-      if (end == rest.npos) break;
-      rest.remove_prefix(end + 1);
-    }
-    warn(fmt::format("{}: there is no '{}' in the folders of PATH", where, program),
-         fmt::format("for a program beside the file write \"./{}\"", program));
+    const char* search = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    if (const auto found = find_program(program, folder.string(), search ? search : ""); !found)
+      warn(fmt::format("{}: {}", where, found.error().message), found.error().hint);
   }
 
   void read_settings(ConfigReader& reader) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a command to its end: text in, text out, a deadline. For workers, which live longer, see the
-// host.
+// Runs a command to its end: text in, text out, a deadline. For workers, which live longer, see
+// child_process.h, on which this stands.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@
 namespace sosw::local {
 
 struct CommandLine {
-  std::vector<std::string> argv;            // argv[0]: a path, or a name to look up in PATH
+  std::vector<std::string> argv;            // argv[0]: as find_program() takes it
   std::filesystem::path working_directory;  // empty: ours
 };
 
@@ -24,10 +24,9 @@ struct Ended {
   std::string error;  // the last 4 KiB
 };
 
-// Waits until the command has ended. At the deadline it and its process group are killed. What it
-// has left behind in the background keeps running, nobody waits for its output. Errors: not_found
-// or denied (it cannot be started), unavailable (the deadline passed, or no process, memory or
-// descriptor was left).
+// Waits until the command has ended, in our environment. At the deadline it is killed; what it has
+// started goes with it in either case, and when this process dies.
+// Errors: not_found, denied, exhausted (it cannot be started), unavailable (the deadline passed).
 [[nodiscard]] Result<Ended> run(const CommandLine& command, std::string_view input,
                                 std::chrono::milliseconds deadline);
 

@@ -56,27 +56,45 @@ TEST(Subprocess, runs_in_the_folder_that_was_asked_for) {
   EXPECT_EQ(output_of(command, "", kLong).value(), "/\n");
 }
 
-TEST(Subprocess, kills_the_whole_group_at_the_deadline) {
-  // Only when the grandchild, which holds the lock, is dead as well does flock get it.
-  char name[] = "/tmp/sosw-lock-XXXXXX";
-  const OwnedFd file(::mkstemp(name));
-  ASSERT_GE(file.get(), 0);
-  const auto holder = fmt::format("flock {} sleep 1000 & wait", name);
-  const auto ended = run(shell(holder), "", std::chrono::milliseconds{300});
+// A lock that the grandchild holds: only when it is dead as well does flock get it.
+class Lock {
+ public:
+  Lock() : file_(::mkstemp(name_)) { EXPECT_GE(file_.get(), 0); }
+  ~Lock() { ::unlink(name_); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+  // Prints `held` once the lock is taken, by a process in the background.
+  [[nodiscard]] std::string hold() const {
+    return fmt::format("flock {} sh -c 'echo held; exec sleep 1000' &", name_);
+  }
+  [[nodiscard]] bool becomes_free() const {
+    const auto freed = run(shell(fmt::format("flock -w 60 {} true", name_)), "", kLong);
+    return freed && freed->status == 0;
+  }
+
+ private:
+  char name_[32] = "/tmp/sosw-lock-XXXXXX";
+  OwnedFd file_;
+};
+
+TEST(Subprocess, kills_at_the_deadline_with_all_that_it_has_started) {
+  const Lock lock;
+  const auto ended = run(shell(lock.hold() + " wait"), "", std::chrono::milliseconds{300});
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, Code::unavailable);
   EXPECT_THAT(ended.error().message, HasSubstr("killed"));
-  const auto freed = run(shell(fmt::format("flock -w 60 {} true", name)), "", kLong);
-  ASSERT_TRUE(freed) << freed.error().text();
-  EXPECT_EQ(freed->status, 0);
-  ::unlink(name);
+  EXPECT_TRUE(lock.becomes_free());
 }
 
-TEST(Subprocess, does_not_wait_for_what_is_left_in_the_background) {
-  const auto ended = run(shell("sleep 1000 & echo $!"), "", kLong);
+TEST(Subprocess, does_not_wait_for_what_is_left_in_the_background_but_ends_it) {
+  const Lock lock;
+  // The shell ends only after its child has said that it holds the lock.
+  const auto fifo = fmt::format("{{ {} }} | {{ read line; echo $line; }}", lock.hold());
+  const auto ended = run(shell(fifo), "", kLong);
   ASSERT_TRUE(ended) << ended.error().text();
-  const int left = std::stoi(ended->out);
-  EXPECT_EQ(::kill(left, SIGKILL), 0) << "it was still running";
+  EXPECT_EQ(ended->out, "held\n");
+  EXPECT_TRUE(lock.becomes_free());
 }
 
 TEST(Subprocess, says_why_it_cannot_start) {
@@ -85,7 +103,10 @@ TEST(Subprocess, says_why_it_cannot_start) {
   EXPECT_EQ(missing.error().code, Code::not_found);
   EXPECT_THAT(missing.error().message,
               AllOf(HasSubstr("./no-such-program"), HasSubstr("No such file")));
-  const auto denied = run({{"/etc/hostname"}, {}}, "", kLong);
+  char name[] = "/tmp/sosw-no-program-XXXXXX";
+  const OwnedFd file(::mkstemp(name));
+  const auto denied = run({{name}, {}}, "", kLong);
+  ::unlink(name);
   ASSERT_FALSE(denied);
   EXPECT_EQ(denied.error().code, Code::denied);
   EXPECT_FALSE(run({{}, {}}, "", kLong));
