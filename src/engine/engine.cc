@@ -177,6 +177,43 @@ Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
   return ended;
 }
 
+// Gives the number that is not running any more.
+std::int64_t Engine::take_back(const Labourer& labourer, const std::vector<Task>& tasks) {
+  std::vector<Release> releases;
+  std::vector<Report> reports;
+  for (const Task& task : tasks) {
+    if (labourer.on_restart == OnRestart::give_back) {
+      releases.push_back({task.id, task.claim, Release::Why::interrupted, "the engine ended"});
+    } else {
+      reports.push_back({Report::Kind::failed,
+                         task.id,
+                         task.claim,
+                         {},
+                         {{"error", "the engine ended meanwhile"}}});
+    }
+  }
+  const Time now = ports_.clock.now();
+  std::int64_t taken = 0;
+  const auto refused = [&](const Error& error) {
+    spdlog::error("{}: running tasks of the last engine stay until they expire: {}", labourer.id,
+                  error.message);
+  };
+  if (!releases.empty()) {
+    const auto released = ports_.store.release(releases, now);
+    if (!released) return refused(released.error()), 0;
+    taken += std::count(released->begin(), released->end(), true);
+  }
+  if (!reports.empty()) {
+    const auto exchanged = ports_.store.exchange(reports, {}, settings_.labourers, now);
+    if (!exchanged) return refused(exchanged.error()), 0;
+    for (const Reported& one : exchanged->reported) {
+      if (one.answer == Answer::applied) ++taken;
+      if (one.state == State::dead) ++died_;
+    }
+  }
+  return taken;
+}
+
 // What ran when the last engine on this store died.
 void Engine::take_back() {
   for (const auto& [id, labourer] : settings_.labourers) {
@@ -193,32 +230,9 @@ void Engine::take_back() {
                       tasks.error().message);
         break;
       }
-      if (tasks->empty()) break;
-      query.after = tasks->back().id;
-      std::vector<Release> releases;
-      std::vector<Report> reports;
-      for (const Task& task : *tasks) {
-        if (labourer.on_restart == OnRestart::give_back) {
-          releases.push_back({task.id, task.claim, Release::Why::interrupted, "the engine ended"});
-        } else {
-          reports.push_back({Report::Kind::failed,
-                             task.id,
-                             task.claim,
-                             {},
-                             {{"error", "the engine ended meanwhile"}}});
-        }
-      }
-      const Time now = ports_.clock.now();
-      if (!releases.empty()) {
-        if (const auto done = ports_.store.release(releases, now); !done)
-          spdlog::error("{}: {}", id, done.error().message);
-      }
-      if (!reports.empty()) {
-        if (const auto done = ports_.store.exchange(reports, {}, settings_.labourers, now); !done) {
-          spdlog::error("{}: {}", id, done.error().message);
-        }
-      }
-      count += static_cast<std::int64_t>(tasks->size());
+      const std::int64_t taken = take_back(labourer, *tasks);
+      count += taken;
+      if (taken == 0) break;  // none left, or the store refuses them: they stay until they expire
     }
     if (count > 0)
       spdlog::warn("{}: {} tasks were running when the last engine ended; taken back", id, count);
@@ -258,7 +272,11 @@ void Engine::refresh(Time now) {
   stale_ = false;
   orchestrator_.look_at_gates(status_, now);
   for (const auto& [id, one] : status_) {
-    needs_[id] = {count(one, State::queued) > 0, one.open_jobs > 0};
+    Needs& needs = needs_[id];
+    const bool queued = count(one, State::queued) > 0;
+    if (queued && !needs.queue && !needs.at_limit) again_ = true;  // start it now
+    needs.queue = queued;
+    needs.make = one.open_jobs > 0;
   }
 }
 
@@ -280,7 +298,8 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
   std::vector<Report> reports = unstored_;
   for (const Waiter* waiter : waiters) reports.push_back(waiter->report);
   std::vector<std::string_view> which;
-  for (const auto& [id, needs] : needs_) {
+  for (auto& [id, needs] : needs_) {
+    needs.at_limit = false;
     if (needs.queue) which.push_back(id);
   }
   auto pass = orchestrator_.orchestrate(settings_.labourers, which, reports);
@@ -307,10 +326,13 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
     }
     unstored_.clear();
     for (const std::string& id : pass->short_of) {
-      needs_[id].queue =
-          false;  // the next look at the counts tells whether the queue or the limit was short
+      // The next look at the counts tells whether the queue or the limit was short.
+      Needs& needs = needs_[id];
+      needs.queue = false;
+      needs.at_limit = true;
       stale_ = true;
     }
+    if (which.empty() && !reports.empty()) stale_ = true;  // perhaps those were the last ones
     held_until_ = pass->next;
     again_ = pass->full_batch;
     note_skipped(pass->skipped);
@@ -373,6 +395,7 @@ void Engine::sweep(Time now) {
     died_ += pass.dead;
     note_skipped(pass.skipped);
     if (pass.archived + pass.expired + pass.retried > 0) stale_ = true;
+    for (const std::string& id : pass.queued) needs_[id].queue = again_ = true;
     if (pass.dead > 0) {
       const std::lock_guard alarm_lock(alarm_mutex_);
       alarms_waiting_ = true;

@@ -87,9 +87,12 @@ class Engine {
   struct Needs {
     bool queue = false;  // may have queued tasks
     bool make = false;   // may have an open job
+    bool at_limit =
+        false;  // the last claim gave less than was asked: only an event can change that
   };
 
   void take_back();
+  std::int64_t take_back(const Labourer& labourer, const std::vector<Task>& tasks);
   void refresh(Time now);
   void dispatch(std::unique_lock<std::mutex>& lock);
   void make_rows();

@@ -154,6 +154,9 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
       case Invoked::Outcome::rejected_task:
         releases.push_back(
             {invocation.task_id, invocation.claim, Release::Why::impossible, outcome.reason});
+        if (audit_ != nullptr) {
+          events.push_back({invocation.task_id, "archived_dead", labourer.id, now});
+        }
         pass.skipped.push_back(
             {labourer.id, fmt::format("task {}: {}", invocation.task_id, outcome.reason)});
         break;

@@ -58,23 +58,19 @@ void Scavenger::handle_expired_tasks(const Labourer& labourer,
 }
 
 void Scavenger::retry_tasks(const Labourer& labourer, Pass& pass) {
-  std::int64_t left = settings_.retry_tasks_limit < 0 ? INT64_MAX : settings_.retry_tasks_limit;
-  while (left > 0) {
-    const std::int64_t at_most = std::min(left, settings_.batch);
-    const auto queued =
-        store_.requeue(labourer.id, at_most, longest_retry_delay_s(labourer), clock_.now());
-    if (!queued) {
-      pass.skipped.push_back({labourer.id, queued.error().message});
-      return;
-    }
-    const auto got = static_cast<std::int64_t>(queued->size());
-    if (got > 0 && (pass.queued.empty() || pass.queued.back() != labourer.id))
-      pass.queued.push_back(labourer.id);
-    pass.retried += got;
-    left -= got;
-    audit(*queued, "ready_for_retry", labourer);
-    if (got < at_most) return;
+  const std::int64_t limit = settings_.retry_tasks_limit;
+  const std::int64_t at_most =
+      limit < 0 ? settings_.retry_batch : std::min(limit, settings_.retry_batch);
+  const auto queued =
+      store_.requeue(labourer.id, at_most, longest_retry_delay_s(labourer), clock_.now());
+  if (!queued) {
+    pass.skipped.push_back({labourer.id, queued.error().message});
+    return;
   }
+  if (queued->empty()) return;
+  pass.queued.push_back(labourer.id);
+  pass.retried += static_cast<std::int64_t>(queued->size());
+  audit(*queued, "ready_for_retry", labourer);
 }
 
 void Scavenger::audit(std::span<const std::string> ids, std::string_view action,

@@ -18,7 +18,11 @@ namespace sosw::engine {
 class Scavenger {
  public:
   struct Settings {
-    std::int64_t batch = 1000;  // rows in one transaction
+    std::int64_t batch = 1000;  // rows archived or expired in one transaction
+    // Rows brought back in one transaction, at most so many in one pass: they keep the order of
+    // their due times, which two transactions of one pass could not give, since each goes to the
+    // head of the queue.
+    std::int64_t retry_batch = 100'000;
     std::int64_t retry_tasks_limit =
         -1;  // most tasks of a labourer brought back in one pass; negative: all that are due
   };

@@ -11,17 +11,6 @@
 #include "core/json_text.h"
 
 namespace sosw::engine {
-namespace {
-
-bool parsed_object(std::string_view text, json::object& out) {
-  Result<json::value> value = parse_json(text);
-  if (!value || !value->is_object()) return false;
-  out = std::move(value->get_object());
-  return true;
-}
-
-}  // namespace
-
 std::vector<std::string> TaskManager::register_labourers(Labourers& labourers) {
   std::vector<std::string> problems;
   for (auto& [id, labourer] : labourers) {
@@ -59,15 +48,16 @@ Result<double> TaskManager::get_average_labourer_duration(const Labourer& labour
 }
 
 Result<std::string> TaskManager::create_task(const Labourer& labourer, NewTask task, Time now) {
-  json::object payload;
-  if (auto* object = task.payload.if_object()) {
-    payload = std::move(*object);
-  } else if (task.payload.is_string() && parsed_object(task.payload.get_string(), payload)) {
-    // done
-  } else if (!task.payload.is_null()) {
-    payload["payload"] = std::move(task.payload);
-  }
-  for (auto& [key, value] : task.attributes) payload[key] = value;
+  json::object fields{{"payload", std::move(task.payload)}};
+  if (fields.at("payload").is_null()) fields.clear();
+  for (auto& [key, value] : task.attributes) fields[key] = value;
+  const Result<std::string> text = construct_payload(fields);
+  if (!text) return text.error();
+  Result<json::value> payload = parse_json(*text);
+  if (!payload) return payload.error();
+  // JSON text that is no object stays as it is in the original, and then no worker can take it
+  // (D-57).
+  if (!payload->is_object()) payload = json::value(json::object{{"payload", *std::move(payload)}});
 
   // A job of one row whose payload is data through and through: a `period` in it is no setting.
   Result<JobRows> empty = JobRows::from_job({labourer.id, {}}, JobSchema(), Periods(), Date{});
@@ -75,7 +65,7 @@ Result<std::string> TaskManager::create_task(const Labourer& labourer, NewTask t
   Job job;
   job.labourer_id = labourer.id;
   job.description = empty->description();
-  job.description["job"] = std::move(payload);
+  job.description["job"] = *std::move(payload);
   job.rows = 1;
   job.task_id = std::move(task.task_id);
   job.position = task.greenfield;

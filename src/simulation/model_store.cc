@@ -217,7 +217,7 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
       task.state = State::completed;
       // Else it would look like a queued task, and its duration would be half a century.
       task.greenfield =
-          row->claimed_greenfield ? row->claimed_greenfield : epoch_seconds(now) + kInvocationDelta;
+          row->claimed_greenfield ? row->claimed_greenfield : epoch_seconds(now) + options_.invocation_delta;
     } else {
       close(*row, State::done, now);
     }
@@ -251,7 +251,7 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
     task.state = State::running;
     task.attempts += 1;
     task.claim = fmt::format("c{}", ++row->claims);
-    task.greenfield = epoch_seconds(now) + kInvocationDelta;
+    task.greenfield = epoch_seconds(now) + options_.invocation_delta;
     row->claimed_greenfield = task.greenfield;
     row->deadline = request.deadline;
     claimed.push_back({before, task.claim});

@@ -19,10 +19,11 @@ namespace sosw::simulation {
 // Every call looks at every row: for thousands of tasks, not for millions. Keeps nothing beyond its
 // own life. Where the protocol leaves an order open (equal due times, deadlines or positions), the
 // order is that of acceptance, then of rows.
-class ModelStore final : public engine::TaskStore {
+class ModelStore : public engine::TaskStore {
  public:
   struct Options {
     bool two_step = false;  // a completion waits in `completed` for archive()
+    std::int64_t invocation_delta = kInvocationDelta;
     std::int64_t task_step = kTaskStep;
   };
   ModelStore() = default;

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+// The loop, with real threads: a test waits for what must happen, never for a time.
+#include "engine/engine.h"
+
+#include <atomic>
+#include <future>
+#include <thread>
+
+#include "engine/engine_fixture.h"
+
+namespace sosw::engine {
+namespace {
+
+class WallClock final : public Clock {
+ public:
+  Time now() const override {
+    return std::chrono::time_point_cast<std::chrono::microseconds>(
+        std::chrono::system_clock::now());
+  }
+};
+
+// Runs what it is given on a thread of its own, one after the other.
+class ThreadInvoker final : public Invoker {
+ public:
+  using Work = std::function<Report(const Invocation&)>;
+  explicit ThreadInvoker(Work work)
+      : work_(std::move(work)), thread_([this](const std::stop_token& s) { loop(s); }) {}
+
+  std::vector<Invoked> invoke(std::span<const Invocation> invocations) override {
+    const std::lock_guard lock(mutex_);
+    for (const Invocation& one : invocations) {
+      pending_.push_back({one.task_id, one.claim, one.payload, nullptr});
+      most_ = std::max(most_, ++held_);
+    }
+    ready_.notify_all();
+    return std::vector<Invoked>(invocations.size());
+  }
+  int free_slots(const Labourer&) override { return -1; }
+  void connect(Engine& engine) { engine_ = &engine; }
+  int most_at_once() {
+    const std::lock_guard lock(mutex_);
+    return most_;
+  }
+
+ private:
+  void loop(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    while (ready_.wait(lock, stop, [&] { return !pending_.empty(); })) {
+      const Invocation one = pending_.front();
+      pending_.pop_front();
+      lock.unlock();
+      Report report = work_(one);
+      lock.lock();
+      --held_;
+      lock.unlock();
+      engine_.load()->finished({std::move(report)});
+      lock.lock();
+    }
+  }
+
+  const Work work_;
+  std::mutex mutex_;
+  std::condition_variable_any ready_;
+  std::deque<Invocation> pending_;
+  int held_ = 0, most_ = 0;
+  std::atomic<Engine*> engine_ = nullptr;
+  std::jthread thread_;
+};
+
+Report completed(const Invocation& one) {
+  return {Report::Kind::completed, one.task_id, one.claim, {}, {}};
+}
+Report failed(const Invocation& one) {
+  return {Report::Kind::failed, one.task_id, one.claim, {}, {{"error", "no"}}};
+}
+
+class LoopTest : public EngineTest {
+ protected:
+  LoopTest() {
+    Labourer w = labourer("w", 4);
+    w.expiry = Expiry::host;
+    w.retry.kind = RetryPolicy::Kind::fixed;
+    w.retry.base_s = 0;
+    labourers_.emplace("w", w);
+  }
+  Engine::Settings settings() {
+    Engine::Settings settings;
+    settings.labourers = labourers_;
+    return settings;
+  }
+  Engine::Outcome run(ThreadInvoker& invoker) {
+    Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+    invoker.connect(engine);
+    return engine.run({}, true);
+  }
+
+  WallClock wall_;
+};
+
+TEST_F(LoopTest, RunsUntilNothingIsLeft) {
+  add_tasks("w", 100);
+  ThreadInvoker invoker(completed);
+  const auto outcome = run(invoker);
+  EXPECT_EQ(outcome.why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(outcome.died, 0);
+  EXPECT_EQ(count(State::done), 100);
+  EXPECT_LE(invoker.most_at_once(), 4);
+}
+
+TEST_F(LoopTest, FailuresAreTriedAgainAndTheDeadAreAlarmed) {
+  labourers_.at("w").max_attempts = 2;
+  const auto ids = add_tasks("w", 10);
+  std::atomic<int> attempts = 0;
+  ThreadInvoker invoker([&](const Invocation& one) {
+    ++attempts;
+    return json::parse(one.payload).at("n").as_int64() % 2 == 0 ? completed(one) : failed(one);
+  });
+  const auto outcome = run(invoker);
+  EXPECT_EQ(outcome.died, 5);
+  EXPECT_EQ(attempts, 5 + 2 * 5);
+  EXPECT_EQ(count(State::done), 5);
+  EXPECT_EQ(count(State::dead), 5);
+  EXPECT_EQ(notifier_.delivered().size(), 5u);
+  EXPECT_EQ(task(ids[1]).attempts, 2);
+}
+
+TEST_F(LoopTest, SaysWhatCannotMove) {
+  add_tasks("w", 3);
+  labourers_.at("w").max_simultaneous_invocations = 0;
+  ThreadInvoker invoker(completed);
+  const auto outcome = run(invoker);
+  EXPECT_EQ(outcome.why, Engine::Outcome::Why::stuck);
+  EXPECT_NE(outcome.message.find("3 tasks of 'w', which has max_simultaneous_invocations 0"),
+            std::string::npos)
+      << outcome.message;
+}
+
+TEST_F(LoopTest, TasksOfALabourerThatIsConfiguredNoMoreStayAndAreNamed) {
+  add_tasks("w", 2);
+  labourers_.clear();
+  ThreadInvoker invoker(completed);
+  const auto outcome = run(invoker);
+  EXPECT_EQ(outcome.why, Engine::Outcome::Why::stuck);
+  EXPECT_NE(outcome.message.find("'w', which is not configured any more"), std::string::npos)
+      << outcome.message;
+  EXPECT_EQ(count(State::queued), 2);
+}
+
+TEST_F(LoopTest, AJobIsAcceptedWhileItRunsAndMadeByAndBy) {
+  ThreadInvoker invoker(completed);
+  Engine::Settings config = settings();
+  config.scheduler.schemas =
+      json::parse(R"({"job_schema": {"chunkable_attrs": [["word", {}]]}})").as_object();
+  config.scheduler.watermark = 3;
+  config.scheduler.make_now = 1;
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, config);
+  invoker.connect(engine);
+  std::stop_source stop;
+  auto outcome = std::async(std::launch::async, [&] { return engine.run(stop.get_token()); });
+  json::array words;
+  for (int i = 0; i < 50; ++i) words.push_back(json::value(std::to_string(i)));
+  const json::object job{{"lambda_name", "w"}, {"words", words}, {"isolate_words", true}};
+  const auto accepted = engine.schedule(job, "key");
+  ASSERT_TRUE(accepted) << accepted.error().text();
+  EXPECT_EQ(accepted->rows, 50);
+  const auto again = engine.schedule(job, "key");
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->already);
+  EXPECT_EQ(again->job_id, accepted->job_id);
+  while (count(State::done) < 50) std::this_thread::yield();
+  stop.request_stop();
+  EXPECT_EQ(outcome.get().why, Engine::Outcome::Why::stopped);
+  EXPECT_EQ(count(State::done), 50);
+}
+
+TEST_F(LoopTest, AReportFromAnotherThreadReturnsWhenItIsStored) {
+  const auto ids = add_tasks("w", 1);
+  simulation::ScriptedInvoker invoker;  // accepts and never ends by itself
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+  EXPECT_EQ(engine.report({Report::Kind::completed, ids[0], {}, {}, {}}).error().code,
+            Code::unavailable);
+  std::stop_source stop;
+  auto outcome = std::async(std::launch::async, [&] { return engine.run(stop.get_token()); });
+  while (count(State::running) < 1) std::this_thread::yield();
+  const auto reported = engine.report({Report::Kind::completed, ids[0], {}, {}, {}});
+  ASSERT_TRUE(reported) << reported.error().text();
+  EXPECT_EQ(reported->answer, Answer::applied);
+  EXPECT_EQ(task(ids[0]).state, State::done);
+  stop.request_stop();
+  outcome.get();
+}
+
+TEST_F(LoopTest, ReportsAreKeptWhileTheStoreRefusesThem) {
+  add_tasks("w", 8);
+  std::promise<void> refused;
+  std::atomic<bool> first = true;
+  ThreadInvoker invoker([&](const Invocation& one) {
+    if (first.exchange(false)) {
+      store_.refuse_exchange = true;
+      refused.set_value();
+    }
+    return completed(one);
+  });
+  std::jthread mend([&] {
+    refused.get_future().wait();
+    // The engine tells of it by an alarm; then there is space again.
+    while (notifier_.delivered().empty()) std::this_thread::yield();
+    store_.refuse_exchange = false;
+  });
+  const auto outcome = run(invoker);
+  EXPECT_EQ(outcome.why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(count(State::done), 8);
+  EXPECT_EQ(notifier_.delivered().at(0).kind, Alarm::Kind::store);
+}
+
+TEST_F(LoopTest, WhatTheLastEngineLeftRunningIsTakenBack) {
+  labourers_.at("w").on_restart = OnRestart::give_back;
+  const auto ids = add_tasks("w", 2);
+  const ClaimRequest request{"w", 4, 2, after(wall_.now(), 1200), Expiry::host, {}};
+  ASSERT_EQ(store_.exchange({}, {&request, 1}, labourers_, wall_.now())->claimed.size(), 2u);
+  ThreadInvoker invoker(completed);
+  run(invoker);
+  EXPECT_EQ(count(State::done), 2);
+  EXPECT_EQ(task(ids[0]).attempts, 1);  // the interrupted one does not count
+}
+
+TEST_F(LoopTest, AnInterruptedFunctionOfThisProcessHasUsedItsAttempt) {
+  labourers_.at("w").on_restart = OnRestart::use_attempt;
+  labourers_.at("w").max_attempts = 1;
+  const auto ids = add_tasks("w", 1);
+  const ClaimRequest request{"w", 4, 1, after(wall_.now(), 1200), Expiry::host, {}};
+  ASSERT_EQ(store_.exchange({}, {&request, 1}, labourers_, wall_.now())->claimed.size(), 1u);
+  ThreadInvoker invoker(completed);
+  run(invoker);
+  EXPECT_EQ(task(ids[0]).state, State::dead);
+}
+
+TEST_F(LoopTest, ATickIsCalledWhenItAskedForIt) {
+  simulation::ScriptedInvoker invoker;
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+  std::stop_source stop;
+  std::vector<Time> called;
+  engine.add_tick([&](Time now) -> std::optional<Time> {
+    called.push_back(now);
+    if (called.size() == 3) {
+      stop.request_stop();
+      return std::nullopt;
+    }
+    return after(now, 0.06);
+  });
+  (void)engine.run(stop.get_token());
+  ASSERT_EQ(called.size(), 3u);
+  EXPECT_GE(epoch(called[2]) - epoch(called[0]), 0.119);
+}
+
+TEST_F(LoopTest, APausedLabourerWaitsUntilItIsResumed) {
+  add_tasks("w", 5);
+  ThreadInvoker invoker(completed);
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+  invoker.connect(engine);
+  ASSERT_TRUE(engine.pause("w", true));
+  EXPECT_EQ(engine.pause("nobody", true).error().code, Code::not_found);
+  EXPECT_EQ(engine.run({}, true).why, Engine::Outcome::Why::stuck);
+  EXPECT_EQ(count(State::queued), 5);
+  ASSERT_TRUE(engine.pause("w", false));
+  EXPECT_EQ(engine.run({}, true).why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(count(State::done), 5);
+}
+
+}  // namespace
+}  // namespace sosw::engine

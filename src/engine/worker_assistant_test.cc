@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "engine/worker_assistant.h"
+
+#include "engine/engine_fixture.h"
+
+namespace sosw::engine {
+namespace {
+
+TEST(WorkerAssistant, ReadsTheEventsOfTheOriginal) {
+  const auto full = WorkerAssistant::read_event(json::parse(
+      R"({"action": "mark_task_as_completed", "task_id": "t", "claim": "c1", "stats": {"a": 1}, "result": "{\"b\": 2}"})"));
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->kind, Report::Kind::completed);
+  EXPECT_EQ(full->task_id, "t");
+  EXPECT_EQ(full->claim, "c1");
+  EXPECT_EQ(full->stats.at("a"), 1);
+  EXPECT_EQ(full->result.at("b"), 2);
+  const auto plural = WorkerAssistant::read_event(
+      json::parse(R"({"actions": ["mark_task_as_failed"], "task_id": "t"})"));
+  ASSERT_TRUE(plural);
+  EXPECT_EQ(plural->kind, Report::Kind::failed);
+}
+
+TEST(WorkerAssistant, KeepsDetailsThatAreNoObject) {
+  for (const auto& [text, kept] :
+       {std::pair(R"("plain words")", R"("plain words")"), std::pair("[1.5]", "[1.5]"),
+        std::pair("7", "7"), std::pair(R"("[1]")", "[1]")}) {
+    const auto read = WorkerAssistant::read_event(json::parse(
+        std::string(R"({"action": "mark_task_as_completed", "task_id": "t", "result": )") + text +
+        "}"));
+    ASSERT_TRUE(read) << text;
+    EXPECT_EQ(read->result.at("value"), json::parse(kept));
+  }
+}
+
+TEST(WorkerAssistant, RefusesWhatIsNoReportAndSaysWhy) {
+  for (const auto& [event, says] :
+       {std::pair(R"([])", "not a JSON object"), std::pair(R"({})", "no `action`"),
+        std::pair(R"({"action": "explode", "task_id": "t"})", "`explode` is not supported"),
+        std::pair(R"({"action": "mark_task_as_failed"})", "`task_id`"),
+        std::pair(R"({"action": "mark_task_as_failed", "task_id": 5})", "`task_id`")}) {
+    const auto read = WorkerAssistant::read_event(json::parse(event));
+    ASSERT_FALSE(read) << event;
+    EXPECT_EQ(read.error().code, Code::invalid);
+    EXPECT_NE(read.error().message.find(says), std::string::npos) << read.error().message;
+  }
+}
+
+class AssistantTest : public EngineTest {};
+
+TEST_F(AssistantTest, ARepeatedReportIsAnsweredAlreadyAndChangesNothing) {
+  labourers_.emplace("w", labourer("w"));
+  const auto ids = add_tasks("w", 1);
+  const ClaimRequest request{"w", 1, 1, after(clock_.now(), 1200), Expiry::deadline, {}};
+  const std::string claim =
+      store_.exchange({}, {&request, 1}, labourers_, clock_.now())->claimed.at(0).claim;
+  WorkerAssistant assistant(
+      [&](Report report) -> Result<Reported> {
+        return store_.exchange({&report, 1}, {}, labourers_, clock_.now())->reported.front();
+      },
+      clock_, &audit_);
+  const json::value event{
+      {"action", "mark_task_as_completed"}, {"task_id", ids[0]}, {"result", {{"x", 1}}}};
+  EXPECT_EQ(assistant.call(event, claim)->at("answer"), "applied");
+  clock_.advance(10);
+  const Task before = task(ids[0]);
+  EXPECT_EQ(assistant.call(event, claim)->at("answer"), "already");
+  EXPECT_EQ(to_json(task(ids[0])), to_json(before));
+  EXPECT_EQ(before.extra.at("result_x"), 1);
+  EXPECT_EQ(
+      assistant.call({{"action", "mark_task_as_completed"}, {"task_id", "nowhere"}})->at("answer"),
+      "unknown");
+  EXPECT_EQ(audit_.rows().size(), 2u);  // none for the unknown task
+}
+
+}  // namespace
+}  // namespace sosw::engine
