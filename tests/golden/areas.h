@@ -7,6 +7,7 @@
 namespace sosw::golden {
 
 Area chunking_area();
+Area flow_area();
 Area health_area();
 Area labourer_area();
 Area payload_area();
