@@ -215,7 +215,7 @@ class Reading {
                                    checked.error().message),
                        checked.error().hint));
       known_labourers_.push_back(labourer->id);
-      config_.labourers.emplace(labourer->id, *std::move(labourer));
+      config_.labourers[labourer->id] = *labourer;
     }
   }
 

@@ -21,6 +21,7 @@ CheckedConfig check(std::string_view text) { return check_home_config(text, "/pr
 
 std::vector<std::string> texts(const std::vector<Error>& errors) {
   std::vector<std::string> out;
+  out.reserve(errors.size());
   for (const auto& error : errors) out.push_back(error.text());
   return out;
 }

@@ -97,7 +97,7 @@ class HomeNotifier : public engine::Notifier {
 
 }  // namespace
 
-std::unique_ptr<engine::Notifier> make_notifier(AlarmTargets targets,
+std::unique_ptr<engine::Notifier> make_notifier(const AlarmTargets& targets,
                                                 std::filesystem::path working_directory) {
   auto notifier = std::make_unique<HomeNotifier>();
   if (targets.log) notifier->add("log", log_all);

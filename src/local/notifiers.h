@@ -27,6 +27,6 @@ struct AlarmTargets {
 // (`text` alone is what chat services show). Every target is tried; when one fails, the error says
 // which, and the next call sends to each target only what that has not got yet.
 [[nodiscard]] std::unique_ptr<engine::Notifier> make_notifier(
-    AlarmTargets targets, std::filesystem::path working_directory);
+    const AlarmTargets& targets, std::filesystem::path working_directory);
 
 }  // namespace sosw::local

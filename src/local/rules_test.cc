@@ -234,6 +234,7 @@ class Timer : public ::testing::Test {
   }
   static std::vector<std::string> keys(const std::vector<Firing>& firings) {
     std::vector<std::string> out;
+    out.reserve(firings.size());
     for (const Firing& firing : firings) out.push_back(firing.job_key);
     return out;
   }
