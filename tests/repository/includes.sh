@@ -36,8 +36,10 @@ while IFS='|' read -r folder ours libraries why; do
   [[ $libraries != *sqlite3* ]] || allowed="$allowed|<sqlite3\\.h>"
   [[ $libraries != *pugixml* ]] || allowed="$allowed|<pugixml\\.hpp>"
   [[ $libraries != *posix* ]] || allowed="$allowed|<((sys|netinet|arpa|linux)/)?[a-z_0-9]+\\.h>"
-  files=$(find "$folder" -name '*.cc' -o -name '*.h' | grep -v '_test\.cc$' || true)
+  # Tests and what only tests include are free, and nobody else may include that.
+  files=$(find "$folder" -name '*.cc' -o -name '*.h' | grep -vE '_test\.cc$|_fixture\.h$|_test_support\.(cc|h)$' || true)
   [ -n "$files" ] || continue
+  complain "$folder" 'that is for tests only' "$(grep -nE '^ *# *include .*(_fixture|_test_support)\.h' $files /dev/null || true)"
   complain "$folder" "$why" "$(grep -nE '^ *# *include' $files /dev/null | grep -vE "$allowed" || true)"
   if [ "$folder" = src/core ]; then
     complain "$folder" "$why" "$(grep -nE "^#include <($impure)>|::now\(" $files /dev/null || true)"

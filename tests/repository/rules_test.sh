@@ -43,6 +43,13 @@ source_is src/engine/a.cc '#include "engine/engine.h"' '#include "core/task.h"' 
 passes includes.sh 'a good engine'
 source_is src/engine/a.cc '#include "local/rules.h"'
 finds includes.sh 'src/engine/a.cc:2'
+source_is src/engine/a_fixture.h '#include "simulation/model_store.h"' '#include <gtest/gtest.h>'
+source_is src/engine/a_test.cc '#include "engine/a_fixture.h"'
+source_is src/engine/a.cc
+passes includes.sh 'what only tests include'
+source_is src/engine/a.cc '#include "engine/a_fixture.h"'
+finds includes.sh 'src/engine/a.cc:2'
+rm "$tree"/src/engine/a_*
 source_is src/engine/a.cc
 source_is src/local/a.cc '#include "engine/ports.h"' '#include <sqlite3.h>' '#include <sys/stat.h>' '#include <boost/asio.hpp>' \
   '#include <date/tz.h>' '#include <curl/curl.h>' '#include <unistd.h>'
