@@ -2,10 +2,8 @@
 // End-to-end traces of the original, run by our engine on the in-memory model and on SQLite (both
 // in the two-step form, which the recorded traces have), and the differences on purpose.
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -23,6 +21,7 @@
 #include "local/sqlite_store.h"
 #include "simulation/model_ports.h"
 #include "simulation/model_store.h"
+#include "support/scratch_folder.h"
 
 namespace sosw::golden {
 namespace {
@@ -353,25 +352,6 @@ Area plain_area() {
   return area;
 }
 
-// A folder that lives as long as this object.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sosw-flow-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr)
-      throw std::runtime_error("no temporary folder: " + pattern);
-    path_ = pattern;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 Answer trace(const Case& what) {
   const Answer on_model =
       Flow(what, [](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
@@ -381,7 +361,7 @@ Answer trace(const Case& what) {
         options.task_step = step;
         return std::make_unique<simulation::ModelStore>(options);
       }).run();
-  const ScratchFolder folder;
+  const testing::ScratchFolder folder;
   const Answer on_sqlite =
       Flow(what, [&](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
         local::StoreOptions options;
