@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+#include "core/chunking.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json.hpp>
+
+#include "core/json_text.h"
+#include "core/sha256.h"
+
+namespace sosw {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+JobSchema schema(std::vector<std::string> attrs) {
+  auto created = JobSchema::create(std::move(attrs));
+  EXPECT_TRUE(created) << created.error().text();
+  return *created;
+}
+
+const Date kToday = *parse_iso_date("2026-11-24");
+
+Result<JobRows> open_job(std::string_view body,
+                         std::vector<std::string> attrs = {"topic", "word"}) {
+  return JobRows::from_job({"word_count", parse_json(body)->as_object()}, schema(std::move(attrs)),
+                           Periods(), kToday);
+}
+
+std::vector<std::string> all(const JobRows& rows, JobRows::Form form = JobRows::Form::payload) {
+  std::vector<std::string> texts;
+  auto cursor = rows.at(0, form);
+  for (std::string text; cursor.next(text); text.clear()) texts.push_back(text);
+  return texts;
+}
+
+std::vector<std::string> rows_of(std::string_view body,
+                                 std::vector<std::string> attrs = {"topic", "word"}) {
+  const auto rows = open_job(body, std::move(attrs));
+  EXPECT_TRUE(rows) << rows.error().text();
+  if (!rows) return {};
+  EXPECT_EQ(static_cast<std::int64_t>(all(*rows).size()), rows->count());
+  return all(*rows);
+}
+
+Error refused(std::string_view body, std::vector<std::string> attrs = {"topic", "word"}) {
+  const auto rows = open_job(body, std::move(attrs));
+  EXPECT_FALSE(rows) << body;
+  return rows ? Error() : rows.error();
+}
+
+TEST(Chunking, IsolatesTopicsWordsAndDays) {
+  EXPECT_THAT(
+      rows_of(R"({"topics": {"cars": {"words": ["kia", "vw"]}, "food": {"words": ["pie"]}},
+                          "period": "last_2_days", "isolate_days": true, "isolate_words": true})"),
+      ElementsAre(
+          R"({"isolate_words": true, "date_list": ["2026-11-22"], "topics": ["cars"], "words": ["kia"]})",
+          R"({"isolate_words": true, "date_list": ["2026-11-22"], "topics": ["cars"], "words": ["vw"]})",
+          R"({"isolate_words": true, "date_list": ["2026-11-22"], "topics": ["food"], "words": ["pie"]})",
+          R"({"isolate_words": true, "date_list": ["2026-11-23"], "topics": ["cars"], "words": ["kia"]})",
+          R"({"isolate_words": true, "date_list": ["2026-11-23"], "topics": ["cars"], "words": ["vw"]})",
+          R"({"isolate_words": true, "date_list": ["2026-11-23"], "topics": ["food"], "words": ["pie"]})"));
+}
+
+TEST(Chunking, BatchesAndKeepsTheFieldsOfEachLevel) {
+  EXPECT_THAT(
+      rows_of(R"({"topics": {"a": {"words": [1, 2, 3], "max_words_per_batch": 2, "note": "x"},
+                                     "b": {"words": ["q", "r"], "note": "y"}, "c": null}, "note": 0})"),
+      ElementsAre(R"({"note": "x", "topics": ["a"], "max_words_per_batch": 2, "words": [1, 2]})",
+                  R"({"note": "x", "topics": ["a"], "max_words_per_batch": 2, "words": [3]})",
+                  R"({"note": "y", "topics": ["b"], "words": ["q", "r"]})",
+                  R"({"note": 0, "topics": ["c"]})"));
+}
+
+TEST(Chunking, ASingularNameIsTheSameAttribute) {
+  const auto plural = rows_of(R"({"words": ["a", "b"], "isolate_words": true})", {"word"});
+  EXPECT_EQ(plural.size(), 2U);
+  EXPECT_THAT(rows_of(R"({"word": ["a", "b"], "isolate_word": true})", {"word"}),
+              ElementsAre(R"({"isolate_word": true, "words": ["a"]})",
+                          R"({"isolate_word": true, "words": ["b"]})"));
+  EXPECT_THAT(rows_of(R"({"word": ["a"], "isolate_word": true, "words": ["b"]})", {"word"}),
+              ElementsAre(R"({"isolate_word": true, "words": ["b"]})",
+                          R"({"isolate_word": true, "words": ["a"]})"));
+}
+
+TEST(Chunking, WhatAsksForNothingStaysOneRow) {
+  EXPECT_THAT(
+      rows_of(R"({"topics": {"a": {"words": ["x"]}}, "k": null, "isolate_days": true})"),
+      ElementsAre(R"({"topics": {"a": {"words": ["x"]}}, "k": null, "isolate_days": true})"));
+  EXPECT_THAT(rows_of(R"({"topics": ["a", "b"], "words": ["x"], "isolate_words": true})"),
+              ElementsAre(R"({"topics": ["a", "b"], "words": ["x"], "isolate_words": true})"));
+  EXPECT_THAT(rows_of("{}", {}), ElementsAre("{}"));
+}
+
+TEST(Chunking, DatesNeedNoChunkableAttribute) {
+  EXPECT_THAT(rows_of(R"({"period": "last_2_days", "isolate_days": true, "k": 1})", {}),
+              ElementsAre(R"({"k": 1, "date_list": ["2026-11-22"]})",
+                          R"({"k": 1, "date_list": ["2026-11-23"]})"));
+  EXPECT_THAT(rows_of(R"({"period": "last_2_days", "topics": ["a"]})"),
+              ElementsAre(R"({"topics": ["a"], "date_list": ["2026-11-22", "2026-11-23"]})"));
+  EXPECT_THAT(rows_of(R"({"st_date": "2026-11-23", "isolate_days": 1})", {}),
+              ElementsAre(R"({"date_list": ["2026-11-23"]})", R"({"date_list": ["2026-11-24"]})"));
+  EXPECT_THAT(rows_of(R"({"st_date": "2026-02-28", "en_date": "2026-03-01"})", {}),
+              ElementsAre(R"({"date_list": ["2026-02-28", "2026-03-01"]})"));
+  EXPECT_THAT(rows_of(R"({"en_date": "2026-03-01"})", {}),
+              ElementsAre(R"({"en_date": "2026-03-01"})"));
+}
+
+TEST(Chunking, ALaterValueTakesThePlaceOfTheEarlierKey) {
+  EXPECT_THAT(
+      rows_of(R"({"words": "raw", "z": 1, "date_list": 0, "period": "today",
+                          "topics": {"t": {"words": ["a", "b"], "isolate_words": true, "topics": "mine", "z": 2}}})"),
+      ElementsAre(
+          R"({"words": ["a"], "z": 2, "date_list": ["2026-11-24"], "topics": "mine", "isolate_words": true})",
+          R"({"words": ["b"], "z": 2, "date_list": ["2026-11-24"], "topics": "mine", "isolate_words": true})"));
+}
+
+TEST(Chunking, TheLabourerIsNoData) {
+  const auto rows = open_job(
+      R"({"labourer_id": "spoofed", "words": ["a"], "isolate_words": true, "k": 1})", {"word"});
+  ASSERT_TRUE(rows);
+  EXPECT_THAT(all(*rows), ElementsAre(R"({"isolate_words": true, "k": 1, "words": ["a"]})"));
+  EXPECT_THAT(
+      all(*rows, JobRows::Form::queue_file),
+      ElementsAre(
+          R"({"labourer_id": "word_count", "isolate_words": true, "k": 1, "words": ["a"]})"));
+  const auto nested = open_job(
+      R"({"topics": {"a": {"labourer_id": 1, "words": ["x"]}, "b": null}, "isolate_topics": true})");
+  ASSERT_TRUE(nested);
+  EXPECT_THAT(
+      all(*nested, JobRows::Form::queue_file),
+      ElementsAre(
+          R"({"isolate_topics": true, "topics": ["a"], "labourer_id": "word_count", "words": ["x"]})",
+          R"({"isolate_topics": true, "topics": ["b"], "labourer_id": "word_count"})"));
+  const auto plain = open_job(R"({"k": 1, "labourer_id": "spoofed"})");
+  ASSERT_TRUE(plain);
+  EXPECT_THAT(all(*plain, JobRows::Form::queue_file),
+              ElementsAre(R"({"labourer_id": "word_count", "k": 1})"));
+  EXPECT_THAT(all(*plain), ElementsAre(R"({"k": 1})"));
+}
+
+TEST(Chunking, ErrorsSayWhereAndHowToMend) {
+  const auto embedded =
+      refused(R"({"topics": {"cars": {"words": ["a", "b", 1, ["c"]], "isolate_words": true}}})");
+  EXPECT_EQ(embedded.code, Code::invalid);
+  EXPECT_EQ(embedded.message, "topics.cars.words[3]: a list among values that are to be flat");
+  EXPECT_THAT(embedded.hint, HasSubstr("isolate_ATTRIBUTE"));
+  EXPECT_THAT(refused(R"({"topics": {"cars": 5}, "isolate_topics": true})").message,
+              HasSubstr("topics.cars: the number 5"));
+  EXPECT_THAT(
+      refused(R"({"topics": [{"cars": {"words": {"a": 1}}}], "isolate_words": true})").message,
+      HasSubstr("topics[0].cars.words.a: the number 1"));
+  EXPECT_THAT(refused(R"({"words": ["a"], "max_words_per_batch": "many"})", {"word"}).message,
+              HasSubstr("max_words_per_batch: the text 'many' can not be read"));
+  EXPECT_THAT(refused(R"({"words": ["a"], "max_words_per_batch": -2})", {"word"}).message,
+              HasSubstr("at least 1"));
+  EXPECT_THAT(
+      refused(
+          R"({"topics": {"a": {"words": ["a"]}}, "isolate_words": 1, "max_words_per_batch": 0})")
+          .message,
+      HasSubstr("used in 'topics.a.words'"));
+  EXPECT_THAT(refused(R"({"period": "last_0_days", "isolate_days": true})").message,
+              HasSubstr("no dates to isolate"));
+  EXPECT_THAT(refused(R"({"period": "last_weak"})").hint, HasSubstr("last_week"));
+  EXPECT_THAT(refused(R"({"period": 7})").message,
+              HasSubstr("the number 7 is no name of a period"));
+  EXPECT_THAT(refused(R"({"period": "today", "st_date": "2026-11-01"})").message,
+              HasSubstr("beside period"));
+  EXPECT_THAT(refused(R"({"st_date": "1.11.2026"})").message, HasSubstr("st_date: '1.11.2026'"));
+  EXPECT_THAT(refused(R"({"st_date": "2026-11-30"})").message,
+              HasSubstr("after en_date 2026-11-24"));
+  EXPECT_THAT(refused(R"({"period": "today", "isolate_date_lists": true})", {"date_list"}).message,
+              HasSubstr("date_list"));
+}
+
+TEST(Chunking, AFlagWithoutValuesGivesNoRowButAWarning) {
+  const auto rows = open_job(
+      R"({"topics": {"a": {"wrods": ["x"]}, "b": {"words": ["y"]}}, "isolate_words": true})");
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->count(), 1);
+  EXPECT_THAT(rows->summary().warnings, ElementsAre(HasSubstr("topics.a.words")));
+  EXPECT_THAT(rows_of(R"({"isolate_words": true})", {"word"}), ElementsAre());
+}
+
+TEST(Chunking, SummaryCountsByLevel) {
+  const auto rows = open_job(
+      R"({"topics": {"a": {"words": [1, 2, 3]}, "b": {"words": [4, 5]}}, "isolate_words": true,
+                                 "period": "last_3_days", "isolate_days": true})");
+  ASSERT_TRUE(rows);
+  const auto summary = rows->summary(2);
+  EXPECT_EQ(summary.rows, 15);
+  EXPECT_EQ(summary.dates, 3);
+  EXPECT_TRUE(summary.isolate_days);
+  ASSERT_EQ(summary.levels.size(), 2U);
+  EXPECT_EQ(summary.levels[0].attr, "topics");
+  EXPECT_EQ(summary.levels[0].values, 2);
+  EXPECT_EQ(summary.levels[1].values, 5);
+  EXPECT_EQ(summary.first.size(), 2U);
+  ASSERT_EQ(summary.last.size(), 2U);
+  EXPECT_EQ(
+      summary.last[1],
+      R"({"isolate_words": true, "date_list": ["2026-11-23"], "topics": ["b"], "words": [5]})");
+  EXPECT_EQ(
+      open_job(R"({"words": [1, 2, 3], "isolate_words": 1})", {"word"})->summary(2).last.size(),
+      1U);
+}
+
+TEST(Description, GivesTheSameRowsWhenOpenedAgain) {
+  const auto rows =
+      open_job(R"({"topics": {"a": {"words": {"x": null, "y": null}}}, "isolate_words": true,
+                                 "period": "last_2_days", "isolate_days": true, "f": 1.0})");
+  ASSERT_TRUE(rows);
+  const auto stored = json_text(rows->description());
+  const auto again = JobRows::open(parse_json(stored)->as_object());
+  ASSERT_TRUE(again) << again.error().text();
+  EXPECT_EQ(all(*again), all(*rows));
+  EXPECT_EQ(again->labourer_id(), "word_count");
+  EXPECT_EQ(json_text(again->description()), stored);
+}
+
+TEST(Description, ThatIsNotOursIsCorrupt) {
+  const auto good =
+      open_job(R"({"words": ["a", "b"], "isolate_words": true})", {"word"})->description();
+  const auto code_without = [&](std::string_view key, const json::value& value) {
+    auto changed = good;
+    changed[key] = value;
+    const auto opened = JobRows::open(changed);
+    EXPECT_FALSE(opened) << key;
+    return opened ? Code::internal : opened.error().code;
+  };
+  ASSERT_TRUE(JobRows::open(good));
+  EXPECT_EQ(code_without("chunker", 2), Code::corrupt);
+  EXPECT_EQ(code_without("chunker", nullptr), Code::corrupt);
+  EXPECT_EQ(code_without("labourer_id", 1), Code::corrupt);
+  EXPECT_EQ(code_without("chunkable_attrs", "word"), Code::corrupt);
+  EXPECT_EQ(code_without("chunkable_attrs", {"words"}), Code::corrupt);
+  EXPECT_EQ(code_without("job", json::array()), Code::corrupt);
+  EXPECT_EQ(code_without("dates", {1}), Code::corrupt);
+  EXPECT_EQ(code_without("rows", 3), Code::corrupt);
+}
+
+// The rows of an accepted job must never change: not in a later release, not by a mended fault. If
+// this fails, the change needs a new chunker version beside the old one, not a new hash.
+TEST(Description, RowsOfChunker1ArePinned) {
+  const auto job = parse_json(
+      R"({"chunker": 1, "labourer_id": "f", "chunkable_attrs": ["topic", "word", "letter"],
+    "dates": ["2026-11-22", "2026-11-23"], "isolate_days": true, "time_zone": "UTC", "job": {
+      "word": "upper", "isolate_words": true, "z": [1.0, 1e22, "\u00e9"], "max_letters_per_batch": 2,
+      "topics": [{"a": {"words": {"x": null, "y": {"letters": ["p", "q", "r"], "z": 0}}, "note": {"k": null}},
+                  "b": null, "c": {"words": ["m", 5, true], "date_list": "mine"}, "d": {"words": []}, "e": {}},
+                 {"f": null, "g": null}],
+      "topic": {"h": {"word": ["one"], "labourer_id": "x"}, "i": {"words": [{"n": {"letters": {"s": null}}}]}}}})");
+  const auto rows = JobRows::open(job->as_object());
+  ASSERT_TRUE(rows) << rows.error().text();
+  std::string text;
+  for (const auto form : {JobRows::Form::payload, JobRows::Form::queue_file}) {
+    auto cursor = rows->at(0, form);
+    while (cursor.next(text)) text += '\n';
+  }
+  EXPECT_EQ(rows->count(), 22);
+  EXPECT_EQ(fmt::format("{:02x}", fmt::join(sha256(text), "")),
+            "0f8ba2e3766a085126de41a55797b13b82b14cbaf5f8ea4ad924f953884da40e")
+      << text;
+}
+
+TEST(Cursor, StartsAtAnyRowOfABillion) {
+  json::object topics;
+  for (int t = 0; t < 1000; ++t) {
+    json::array words;
+    for (int w = 0; w < 1000; ++w) words.emplace_back("w" + std::to_string(w));
+    topics["t" + std::to_string(t)] = {{"words", std::move(words)}};
+  }
+  json::object body = {{"topics", std::move(topics)},
+                       {"isolate_words", true},
+                       {"period", "last_1000_days"},
+                       {"isolate_days", true}};
+  const auto rows =
+      JobRows::from_job({"f", std::move(body)}, schema({"topic", "word"}), Periods(), kToday);
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->count(), 1'000'000'000);
+  std::string text;
+  auto last = rows->at(999'999'999);
+  EXPECT_TRUE(last.next(text));
+  EXPECT_EQ(
+      text,
+      R"({"isolate_words": true, "date_list": ["2026-11-23"], "topics": ["t999"], "words": ["w999"]})");
+  EXPECT_FALSE(last.next(text));
+  text.clear();
+  auto middle = rows->at(123'456'789);
+  EXPECT_TRUE(middle.next(text));
+  EXPECT_EQ(
+      text,
+      R"({"isolate_words": true, "date_list": ["2024-06-30"], "topics": ["t456"], "words": ["w789"]})");
+  EXPECT_EQ(middle.row(), 123'456'790);
+  EXPECT_FALSE(rows->at(rows->count()).next(text));
+}
+
+TEST(Cursor, MovesAndOutlivesTheRows) {
+  auto rows = std::make_unique<JobRows>(
+      *open_job(R"({"words": ["a", "b"], "isolate_words": true})", {"word"}));
+  auto cursor = rows->at(0);
+  rows.reset();
+  auto moved = std::move(cursor);
+  std::string text;
+  EXPECT_TRUE(moved.next(text));
+  EXPECT_TRUE(moved.next(text));
+  EXPECT_FALSE(moved.next(text));
+  EXPECT_EQ(text,
+            R"({"isolate_words": true, "words": ["a"]}{"isolate_words": true, "words": ["b"]})");
+}
+
+TEST(JobRequest, IsTakenOutOfAnEvent) {
+  const auto taken = [](std::string_view event) {
+    const auto job = extract_job_from_payload(*parse_json(event));
+    EXPECT_TRUE(job) << event;
+    return job ? job->lambda_name + " " + json_text(job->body) : job.error().message;
+  };
+  EXPECT_EQ(taken(R"({"lambda_name": "f", "a": 1})"), R"(f {"a": 1})");
+  EXPECT_EQ(taken(R"({"job": {"lambda_name": "f"}, "ignored": 1})"), "f {}");
+  EXPECT_EQ(
+      taken(
+          R"({"job": "{\"labourer_id\": \"arn:aws:lambda:us-west-2:123456789012:function:f:7\", \"a\": 1}"})"),
+      R"(f {"a": 1})");
+  EXPECT_EQ(taken(R"("{\"lambda_name\": \"f\"}")"), "f {}");
+  EXPECT_EQ(taken(R"({"lambda_name": "f", "labourer_id": "g"})"), R"(f {"labourer_id": "g"})");
+  for (const auto* event : {"5", "[]", "{}", R"({"job": 5})", R"({"job": "nonsense"})",
+                            R"({"job": "[]"})", R"({"lambda_name": null})"})
+    EXPECT_FALSE(extract_job_from_payload(*parse_json(event))) << event;
+}
+
+TEST(JobSchemaTest, VariantsAndTheDefault) {
+  const auto config = parse_json(R"({"job_schema": {"chunkable_attrs": [["topic", {}], "word"]},
+                                     "job_schema_variants": {"by_word": {"chunkable_attrs": [["word", {}]]}}})")
+                          ->as_object();
+  EXPECT_THAT(JobSchema::from_config(config, "")->attrs(), ElementsAre("topic", "word"));
+  EXPECT_THAT(JobSchema::from_config(config, "default")->attrs(), ElementsAre("topic", "word"));
+  EXPECT_THAT(JobSchema::from_config(config, "by_word")->attrs(), ElementsAre("word"));
+  EXPECT_THAT(JobSchema::from_config({}, "")->attrs(), ElementsAre());
+  const auto unknown = JobSchema::from_config(config, "by_wrod");
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().text(), HasSubstr("unknown job_schema_name 'by_wrod'"));
+  EXPECT_THAT(unknown.error().hint, HasSubstr("by_word"));
+  for (const auto* wrong :
+       {R"({"job_schema": 5})", R"({"job_schema": {"chunkable_attrs": "word"}})",
+        R"({"job_schema": {"chunkable_attrs": [5]}})",
+        R"({"job_schema": {"chunkable_attrs": [["words", {}]]}})",
+        R"({"job_schema": {"chunkable_attrs": [["a"], ["a"]]}})", R"({"job_schema_variants": []})",
+        R"({"job_schema": {"chunkable_attrs": [[""]]}})"})
+    EXPECT_FALSE(JobSchema::from_config(parse_json(wrong)->as_object(), "")) << wrong;
+  EXPECT_FALSE(JobSchema::create(std::vector<std::string>(17, "a")));
+}
+
+}  // namespace
+}  // namespace sosw
