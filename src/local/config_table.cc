@@ -172,6 +172,10 @@ TableAnswer describe(std::string_view region, std::size_t items) {
 
 TableAnswer answer_config_table(std::string_view target, std::string_view body,
                                 const Configs& configs, std::string_view region) {
+  if (target.starts_with("AWSGlue.")) {
+    return {400,
+            R"({"__type": "EntityNotFoundException", "Message": "sosw has no Glue Data Catalog"})"};
+  }
   const auto operation = target.substr(target.find('.') + 1);
   json::error_code e;
   const auto parsed = json::parse({body.data(), body.size()}, e);

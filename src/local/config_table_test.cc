@@ -62,6 +62,14 @@ TEST(ConfigTable, DescribesItsKeys) {
   EXPECT_EQ(table.at("KeySchema").at(1).at("KeyType"), "RANGE");
 }
 
+// Any other error makes sosw 0.7 do without its configuration.
+TEST(ConfigTable, IsUnknownToGlue) {
+  const auto a = answer_config_table(
+      "AWSGlue.GetTable", R"({"DatabaseName": "ddb_tables", "Name": "config"})", {}, "r");
+  EXPECT_EQ(a.status, 400);
+  EXPECT_EQ(json::parse(a.body).at("__type"), "EntityNotFoundException");
+}
+
 TEST(ConfigTable, RefusesEverythingElseAsDynamoDbWould) {
   const auto type = [](const json::object& o) {
     const std::string_view t = o.at("__type").get_string();

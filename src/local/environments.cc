@@ -42,7 +42,9 @@ std::map<std::string, std::string> variables(const LambdaHost::Options& options,
   v["AWS_ACCESS_KEY_ID"] = e.key.id;
   v["AWS_SECRET_ACCESS_KEY"] = e.key.secret;
   v["AWS_EC2_METADATA_DISABLED"] = "true";
-  v["AWS_ENDPOINT_URL_LAMBDA"] = v["AWS_ENDPOINT_URL_DYNAMODB"] = endpoint;
+  for (const char* service : {"LAMBDA", "DYNAMODB", "GLUE"}) {
+    v[fmt::format("AWS_ENDPOINT_URL_{}", service)] = endpoint;
+  }
   v["LAMBDA_TASK_ROOT"] = f.folder;
   v["_HANDLER"] = f.handler;
   v["TZ"] = ":UTC";

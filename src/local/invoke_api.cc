@@ -69,7 +69,7 @@ std::string function_name(std::string_view name) {
 void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
   const auto key = access_key_id(request.header("Authorization"));
   const auto target = request.header("X-Amz-Target");
-  const bool dynamo = target.starts_with("DynamoDB_");
+  const bool table = !target.empty();  // DynamoDB and Glue name their operations so
   std::string id;
   std::optional<KeyHolder> holder;
   {
@@ -83,14 +83,14 @@ void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
         "for "
         "a person it is in {}/credentials (AWS_SHARED_CREDENTIALS_FILE)",
         key, options.data_folder);
-    if (!dynamo) return answer_error(responder, 403, "AccessDeniedException", message, id);
+    if (!table) return answer_error(responder, 403, "AccessDeniedException", message, id);
     responder.send(400, "Content-Type: application/x-amz-json-1.0\r\n",
                    json::serialize(json::object{
                        {"__type", "com.amazonaws.dynamodb.v20120810#AccessDeniedException"},
                        {"message", message}}));
     return;
   }
-  if (dynamo && request.method == "POST") {
+  if (table && request.method == "POST") {
     const auto a = answer_config_table(target, request.body, options.configs, options.region);
     responder.send(
         a.status,
