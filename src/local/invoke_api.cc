@@ -175,8 +175,8 @@ void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_vie
       };
     }
     lock.unlock();
-    add_job(std::move(job));
-    if (event_type) responder.send(202, accepted_headers, "");
+    const bool taken = add_job(std::move(job));
+    if (event_type) responder.send(taken ? 202 : 503, accepted_headers, "");
     return;
   }
 
@@ -240,10 +240,12 @@ void LambdaHost::State::attribute(const KeyHolder& holder, bool reports, Job& jo
 // --- Functions of this process
 // ----------------------------------------------------------------------------------------------------
 
-void LambdaHost::State::add_job(Job job) {
+bool LambdaHost::State::add_job(Job job) {
   std::lock_guard lock(mutex);
+  if (jobs_end) return false;
   jobs.push_back(std::move(job));
   job_waits.notify_one();
+  return true;
 }
 
 void LambdaHost::State::run_jobs() {

@@ -18,8 +18,10 @@ using engine::Invoked;
 using Outcome = engine::Invoked::Outcome;
 using namespace std::chrono_literals;
 
-// How often limits of time and memory are looked at while there are workers.
+// How often limits of time and memory are looked at: while something runs, and while workers are
+// only waiting. No time limit is shorter than the latter.
 constexpr auto kSweep = 50ms;
+constexpr auto kIdleSweep = 1000ms;
 
 std::int64_t epoch_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -192,17 +194,18 @@ Result<LambdaHost::Answer> LambdaHost::call(std::string_view function, std::stri
       std::lock_guard lock(s.mutex);
       id = s.uuid();
     }
-    s.add_job({.function = &own->second,
-               .event = std::move(event),
-               .caller = {},
-               .reports_about = nullptr,
-               .answer = [promise, id](Result<json::value> r) {
-                 if (r) return promise->set_value({json::serialize(*r), false, id, ""});
-                 promise->set_value(
-                     {json::serialize(
-                          json::object{{"errorMessage", r.error().text()}, {"errorType", "Error"}}),
-                      true, id, ""});
-               }});
+    const bool taken = s.add_job(
+        {.function = &own->second,
+         .event = std::move(event),
+         .caller = {},
+         .reports_about = nullptr,
+         .answer = [promise, id](Result<json::value> r) {
+           if (r) return promise->set_value({json::serialize(*r), false, id, ""});
+           promise->set_value({json::serialize(json::object{{"errorMessage", r.error().text()},
+                                                            {"errorType", "Error"}}),
+                               true, id, ""});
+         }});
+    if (!taken) return Error{Code::unavailable, "the engine is stopping", ""};
     return future.get();
   }
 
@@ -290,15 +293,18 @@ void LambdaHost::State::start_all(std::vector<EnvironmentPtr> to_start) {
     std::lock_guard lock(mutex);
     for (const auto& e : to_start) known &= e->function->starts;
   }
-  auto work = [this, list = std::move(to_start)] {
-    for (const auto& e : list) start_environment(e);
+  if (known) {  // one by one, so that others are served in between
+    for (auto& e : to_start) loop.post([this, e = std::move(e)] { start_environment(e); });
+    return;
+  }
+  const auto start_them = [&] {
+    for (const auto& e : to_start) start_environment(e);
   };
-  if (loop.in_thread()) return work();
-  if (known) return loop.post(std::move(work));
+  if (loop.in_thread()) return start_them();
   std::promise<void> done;
   auto future = done.get_future();
   loop.post([&] {
-    work();
+    start_them();
     done.set_value();
   });
   future.wait();
@@ -473,9 +479,10 @@ void LambdaHost::State::flush() {
 void LambdaHost::State::sweep() {
   std::lock_guard lock(mutex);
   const auto now = Steady::now();
-  bool any = false;
+  bool any = false, busy = false;
   for (auto& [name, f] : functions) {
     const FunctionSettings& settings = f.settings;
+    busy |= f.in_flight > 0;
     const auto environments = f.environments;  // the loop below takes some away
     for (const auto& e : environments) {
       any = true;
@@ -514,7 +521,7 @@ void LambdaHost::State::sweep() {
     balance(f);
   }
   sweeping = any;
-  if (any) loop.after(kSweep, [this] { sweep(); });
+  if (any) loop.after(busy ? kSweep : kIdleSweep, [this] { sweep(); });
 }
 
 // --- Stopping

@@ -181,8 +181,8 @@ struct LambdaHost::State {
   void aws_request(HttpRequest& request, Responder responder);
   void invoke_function(const KeyHolder& holder, std::string_view name, HttpRequest& request,
                        Responder responder);
-  void run_jobs();  // body of the threads
-  void add_job(Job job);
+  void run_jobs();        // body of the threads
+  bool add_job(Job job);  // false: none is taken any more
   // Whom an event is about, and `claim` added to a report without one. Mutex held.
   void attribute(const KeyHolder& holder, bool reports, Job& job);
 };
