@@ -78,7 +78,7 @@ struct Failure {
   if (chdir(l.folder) != 0) give_up(Step::folder);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
   execve(l.program, l.argv, l.envp);
   give_up(Step::program);
   return 0;
@@ -86,7 +86,7 @@ struct Failure {
 
 std::string command_text(const std::vector<std::string>& argv) {
   std::string text;
-  for (const auto& a : argv) text += (text.empty() ? "" : " ") + a;
+  for (const auto& a : argv) text.append(text.empty() ? "" : " ").append(a);
   return text;
 }
 
@@ -174,8 +174,10 @@ Result<Child> start(const Command& command) {
   for (const auto& a : command.argv) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   std::vector<std::string> variables;
-  for (const auto& [k, v] : command.environment) variables.push_back(k + "=" + v);
+  variables.reserve(command.environment.size());
+  for (const auto& [k, v] : command.environment) variables.push_back(fmt::format("{}={}", k, v));
   std::vector<char*> envp;
+  envp.reserve(variables.size() + 1);
   for (auto& v : variables) envp.push_back(v.data());
   envp.push_back(nullptr);
 

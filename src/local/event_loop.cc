@@ -52,6 +52,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
         handler_(std::move(handler)) {}
 
   void read() {
+    reading_ = true;
     parser_.emplace();
     parser_->body_limit(largest_body_);
     http::async_read_header(socket_, buffer_, *parser_,
@@ -115,8 +116,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void read_body() {
     const auto expect = parser_->get()[http::field::expect];
     if (boost::beast::iequals(expect, "100-continue") && !parser_->is_done()) {
-      constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-      (void)::send(fd_, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      (void)::send(fd_, go_on.data(), go_on.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     // A small body has come with the head: no need to go through the loop again.
     error_code e;
@@ -137,15 +138,14 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   }
 
   void read_failed(error_code e) {
-    if (e == http::error::body_limit) {
-      close_after_answer_ = true;
-      return arrived(true);
-    }
+    if (e == http::error::body_limit && !close_after_answer_.exchange(true)) return arrived(true);
     shut();
   }
 
   // A request is complete. Clients that send the next one before the answer wait for their turn.
   void arrived(bool too_large) {
+    reading_ = false;
+    if (close_after_answer_ && !too_large) return;  // it had said that it would send no more
     too_large_ = too_large;
     {
       std::lock_guard lock(turn_);
@@ -167,7 +167,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
     request.too_large = too_large_;
     request.fields_ = static_cast<const http::fields*>(&message.base());
     if (!message.keep_alive()) close_after_answer_ = true;
-    if (!close_after_answer_) read();
+    if (!too_large_) read();
     (*handler_)(request, Responder(shared_from_this()));
   }
 
@@ -183,7 +183,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
         self->closed_ = {};
         error_code ignored;
         self->socket_.shutdown(tcp::socket::shutdown_send, ignored);
-        self->linger();
+        if (!self->reading_) self->linger();
       });
     } else if (next) {
       asio::post(socket_.get_executor(), [self = shared_from_this()] { self->handle(); });
@@ -194,7 +194,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   // way.
   void linger() {
     buffer_.clear();
-    socket_.async_read_some(buffer_.prepare(64 * 1024),
+    socket_.async_read_some(buffer_.prepare(65536),
                             [self = shared_from_this()](error_code e, std::size_t) {
                               if (e) return self->shut();
                               self->linger();
@@ -212,7 +212,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   std::atomic<bool> gone_{false};
   std::atomic<bool> close_after_answer_{false};
   bool too_large_ = false;
-  std::mutex turn_;  // guards the two below
+  bool reading_ = false;  // of the next head or body
+  std::mutex turn_;       // guards the two below
   bool unanswered_ = false;
   bool waiting_ = false;
 };

@@ -119,6 +119,16 @@ TEST(EventLoop, RefusesLargeBodiesPolitely) {
   EXPECT_THAT(answer, EndsWith("POST / 0 too large!<closed>"));
 }
 
+TEST(EventLoop, ClosesWhenTheClientAsksForIt) {
+  EventLoop loop;
+  Client client(listening(loop, echo));
+  client.send("GET /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  client.send("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = client.receive("<never>");
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(answer, EndsWith("GET /1 0!<closed>"));
+}
+
 TEST(EventLoop, ClosesWhatIsNoHttp) {
   EventLoop loop;
   Client client(listening(loop, echo));
@@ -139,15 +149,21 @@ TEST(EventLoop, AnswersLaterFromAnotherThread) {
   EXPECT_GT(client.receive("!").size(), large.size());
 }
 
-TEST(EventLoop, NoticesAClientThatGoesAway) {
+class NoticesAClientThatGoesAway : public ::testing::TestWithParam<const char*> {};
+INSTANTIATE_TEST_SUITE_P(EventLoop, NoticesAClientThatGoesAway,
+                         ::testing::Values("", "Connection: close\r\n"));
+
+TEST_P(NoticesAClientThatGoesAway, BeforeItsAnswer) {
   EventLoop loop;
-  std::promise<void> gone;
+  std::promise<void> arrived, gone;
   Responder kept;
   Client client(listening(loop, [&](HttpRequest&, Responder r) {
     r.on_closed([&] { gone.set_value(); });
     kept = std::move(r);
+    arrived.set_value();
   }));
-  client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.send(std::string("GET / HTTP/1.1\r\nHost: x\r\n") + GetParam() + "\r\n");
+  arrived.get_future().wait();
   client.close();
   gone.get_future().wait();
   EXPECT_FALSE(kept.send(200, "", "x"));

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 namespace sosw::local {
 
@@ -74,9 +75,12 @@ void FunctionLog::write(std::string_view text) {
     const ssize_t n = ::write(file_.get(), text.data(), text.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
-      spdlog::warn("log of a worker: {}: {}", path_, std::generic_category().message(errno));
+      if (!std::exchange(failing_, true)) {
+        spdlog::warn("log of a worker: {}: {}", path_, std::generic_category().message(errno));
+      }
       return;
     }
+    failing_ = false;
     size_ += static_cast<std::size_t>(n);
     text.remove_prefix(static_cast<std::size_t>(n));
   }

@@ -40,6 +40,7 @@ class FunctionLog {
   std::string path_;
   std::size_t largest_;
   std::size_t size_ = 0;
+  bool failing_ = false;
   OwnedFd file_;
 };
 

@@ -9,10 +9,14 @@
 #include "core/config_reader.h"
 
 namespace sosw::local {
+namespace {
+
+constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+
+}  // namespace
 
 Result<std::optional<FunctionSettings>> read_function(const Labourer& labourer,
                                                       const std::string& folder) {
-  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
   using Kind = FunctionSettings::Kind;
   const std::string where = fmt::format("labourer '{}'", labourer.id);
   ConfigReader reader(where, labourer.settings);

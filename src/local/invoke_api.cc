@@ -59,9 +59,9 @@ std::string_view text_in(const json::object& event, std::string_view name) {
 }  // namespace
 
 std::string function_name(std::string_view name) {
-  constexpr std::string_view kFunction = "function:";
-  if (const auto at = name.find(kFunction); at != std::string_view::npos) {
-    name.remove_prefix(at + kFunction.size());
+  constexpr std::string_view function_part = "function:";
+  if (const auto at = name.find(function_part); at != std::string_view::npos) {
+    name.remove_prefix(at + function_part.size());
   }
   return std::string(name.substr(0, name.find(':')));
 }
@@ -99,15 +99,15 @@ void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
     return;
   }
   std::string_view path = request.target.substr(0, request.target.find('?'));
-  constexpr std::string_view kInvocations = "/invocations";
-  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(kInvocations)) {
+  constexpr std::string_view invocations = "/invocations";
+  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(invocations)) {
     return answer_error(
         responder, 404, "UnknownOperationException",
         fmt::format("sosw has no {} {}: of Lambda it serves Invoke only", request.method, path),
         id);
   }
   path.remove_prefix(kFunctions.size());
-  path.remove_suffix(kInvocations.size());
+  path.remove_suffix(invocations.size());
   invoke_function(*holder, percent_decoded(path), request, std::move(responder));
 }
 
@@ -176,7 +176,9 @@ void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_vie
     }
     lock.unlock();
     const bool taken = add_job(std::move(job));
-    if (event_type) responder.send(taken ? 202 : 503, accepted_headers, "");
+    // Otherwise the job has the right to answer.
+    if (event_type)
+      responder.send(taken ? 202 : 503, accepted_headers, "");  // NOLINT(bugprone-use-after-move)
     return;
   }
 
@@ -222,12 +224,15 @@ void LambdaHost::State::attribute(const KeyHolder& holder, bool reports, Job& jo
       if (r->task_id == task_id) run = r;
     }
   };
-  if (const auto e = holder.environment.lock()) {
-    look_at(*e);
-  } else {
-    for (const auto& other : holder.function->environments) look_at(*other);
+  if (const auto environment = holder.environment.lock()) {
+    look_at(*environment);
+  } else {  // a key from the configuration, which several labourers may have
+    for (const auto& [name, f] : functions) {
+      for (const auto& other : f.environments) look_at(*other);
+    }
   }
   if (!run) return;
+  job.caller.labourer_id = run->function->settings.name;
   job.caller.task_id = run->task_id;
   job.caller.claim = run->claim;
   if (!reports) return;

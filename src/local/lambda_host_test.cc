@@ -364,6 +364,48 @@ TEST_F(LambdaHostTest, RecordsErrorsOfTheWorkerWithItsLastWords) {
   EXPECT_EQ(run("t5", {{"do", "echo"}}).kind, Report::Kind::completed);  // in a new process
 }
 
+TEST_F(LambdaHostTest, NoticesThatSomebodyKilledAWorker) {
+  add_worker();
+  start();
+  const auto pid = static_cast<pid_t>(run("t1", {{"do", "pid"}}).result.at("pid").as_int64());
+  ASSERT_EQ(invoke("t2", {{"do", "hang"}, {"file", file("started")}}).outcome, Outcome::accepted);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(file("started")); }));
+  kill(pid, SIGTERM);
+  EXPECT_EQ(text(report_of("t2").result, "error"), "Runtime exited with error: signal: terminated");
+}
+
+// Whatever workers do: each claim ends once, as a report or given back.
+TEST_F(LambdaHostTest, EndsEveryClaimOnce) {
+  add_worker({{"max_simultaneous_invocations", 6}, {"timeout", 2}});
+  add_worker({{"max_simultaneous_invocations", 6}, {"max_concurrency", 3}}, "shared");
+  start();
+  constexpr const char* kBehaviours[] = {"echo",   "nonsense", "kill",  "echo", "exit", "garbage",
+                                         "forget", "echo",     "large", "pid",  "hang"};
+  std::map<std::string, int> ended;
+  int refused = 0;
+  constexpr int kTasks = 150;
+  for (int i = 0; i < kTasks; ++i) {
+    const std::string name = i % 3 == 0 ? "shared" : "worker";
+    const auto* what = kBehaviours[i % std::size(kBehaviours)];
+    if (name == "shared" && (what == std::string("hang") || what == std::string("forget")))
+      what = "echo";
+    const json::object event{{"do", what}, {"status", 1}};
+    EXPECT_TRUE(eventually([&] { return host_->free_slots(labourers_[name]) > 0; }));
+    if (invoke("t" + std::to_string(i), event, name).outcome != Outcome::accepted) ++refused;
+  }
+  EXPECT_EQ(refused, 0);
+  EXPECT_TRUE(eventually([&] {
+    return host_->free_slots(labourers_["worker"]) == 6 &&
+           host_->free_slots(labourers_["shared"]) == 6;
+  }));
+  host_->stop(0ms);
+  for (const auto& r : reports_) ++ended[r.task_id + r.claim];
+  for (const auto& r : releases_) ++ended[r.task_id + r.claim];
+  EXPECT_EQ(ended.size(), static_cast<std::size_t>(kTasks));
+  for (const auto& [claim, times] : ended) EXPECT_EQ(times, 1) << claim;
+  EXPECT_TRUE(releases_.empty());
+}
+
 TEST_F(LambdaHostTest, EndsTasksThatTakeTooLong) {
   add_worker({{"timeout", 1}});
   start();
@@ -652,7 +694,7 @@ TEST_F(InvokeApi, Invokes) {
   auto answer = aws(kPath, user() + "X-Amz-Log-Type: Tail\r\n", R"({"do": "print"})");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(answer, HasSubstr("X-Amz-Executed-Version: $LATEST\r\n"));
-  EXPECT_THAT(answer, HasSubstr("X-Amz-Log-Result: "));
+  EXPECT_THAT(answer, HasSubstr("X-Amz-Log-Result: b3V0CmVycgpFTkQg"));  // out err END
   EXPECT_THAT(answer, HasSubstr("\r\n\r\n{}"));
   answer =
       aws("/2015-03-31/functions/arn%3Aaws%3Alambda%3Aus-west-2%3A000000000000%3Afunction%3Aworker/"
