@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/json_text.h"
+
 namespace sosw::local {
 namespace {
 
@@ -177,10 +179,9 @@ TableAnswer answer_config_table(std::string_view target, std::string_view body,
             R"({"__type": "EntityNotFoundException", "Message": "sosw has no Glue Data Catalog"})"};
   }
   const auto operation = target.substr(target.find('.') + 1);
-  json::error_code e;
-  const auto parsed = json::parse({body.data(), body.size()}, e);
-  const auto* request = parsed.if_object();
-  if (e || request == nullptr) {
+  const auto parsed = parse_json(body);
+  const auto* request = parsed ? parsed->if_object() : nullptr;
+  if (request == nullptr) {
     return refuse("SerializationException", "The request is not a JSON object");
   }
   if (operation != "DescribeTable" && operation != "GetItem" && operation != "Query") {

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "core/json_text.h"
 #include "local/lambda_host_state.h"
 
 namespace sosw::local {
@@ -311,10 +312,9 @@ void LambdaHost::State::exec_ended(Environment& e, const RunPtr& run, const Exit
   if (exit.signalled || exit.number != 0) {
     return fail(run, "Runtime.ExitError", fmt::format("the command ended with {}", text(exit)));
   }
-  json::error_code error;
-  auto value = json::parse(e.standard_output, error);
-  if (!error && value.is_object()) {
-    return complete(run, std::move(value.get_object()), std::move(e.standard_output));
+  auto value = parse_json(e.standard_output);
+  if (value && value->is_object()) {
+    return complete(run, std::move(value->get_object()), std::move(e.standard_output));
   }
   json::object result;
   if (!e.standard_output.empty()) result["stdout"] = valid_utf8(e.standard_output);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "core/json_text.h"
 #include "local/base64.h"
 #include "local/lambda_host_state.h"
 
@@ -147,11 +148,10 @@ void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_vie
         id);
   }
   if (request.body.empty()) request.body = "{}";
-  json::error_code e;
-  json::value event = json::parse(request.body, e);
-  if (e) {
+  auto event = parse_json(request.body);
+  if (!event && (own != options.functions.end() || !is_json(request.body))) {
     return answer_error(responder, 400, "InvalidRequestContentException",
-                        fmt::format("Could not parse request body into json: {}", e.message()), id);
+                        "Could not parse request body into json: " + event.error().message, id);
   }
   const bool tail = request.header("X-Amz-Log-Type") == "Tail";
   const std::string accepted_headers = fmt::format("x-amzn-RequestId: {}\r\n", id);
@@ -159,7 +159,7 @@ void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_vie
   if (own != options.functions.end()) {
     Job job;
     job.function = &own->second;
-    job.event = std::move(event);
+    job.event = std::move(*event);
     attribute(holder, function == options.worker_assistant, job);
     if (event_type) {
       job.answer = [function](const Result<json::value>& r) {

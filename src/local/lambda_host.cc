@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <future>
 
+#include "core/json_text.h"
 #include "local/lambda_host_state.h"
 
 namespace sosw::local {
@@ -182,9 +183,8 @@ bool LambdaHost::running(std::string_view task_id, std::string_view claim) {
 Result<LambdaHost::Answer> LambdaHost::call(std::string_view function, std::string payload) {
   State& s = *state_;
   const std::string name = function_name(function);
-  json::error_code e;
-  json::value event = json::parse(payload, e);
-  if (e) return invalid(fmt::format("the payload is not JSON: {}", e.message()));
+  auto event = parse_json(payload);
+  if (!event) return invalid("the payload is " + event.error().message, event.error().hint);
   auto promise = std::make_shared<std::promise<Answer>>();
   auto future = promise->get_future();
 
@@ -196,7 +196,7 @@ Result<LambdaHost::Answer> LambdaHost::call(std::string_view function, std::stri
     }
     const bool taken = s.add_job(
         {.function = &own->second,
-         .event = std::move(event),
+         .event = std::move(*event),
          .caller = {},
          .reports_about = nullptr,
          .answer = [promise, id](Result<json::value> r) {
@@ -343,50 +343,47 @@ void LambdaHost::State::call_http(const RunPtr& run) {
   const FunctionSettings& f = run->function->settings;
   run->handed_over = Steady::now();
   over_http.insert(run);
-  http->post({.url = f.url,
-              .body = run->payload,
-              .request_id = run->request_id,
-              .timeout_s = f.timeout_s,
-              .largest_answer = kLargestAnswer,
-              .done = [this, run](HttpAnswer a) {
-                const FunctionSettings& settings = run->function->settings;
-                const auto parsed = [&]() -> std::optional<json::value> {
-                  json::error_code e;
-                  auto v = json::parse(a.body, e);
-                  return e ? std::optional<json::value>() : std::move(v);
-                }();
-                std::lock_guard lock(mutex);
-                over_http.erase(run);
-                using End = HttpAnswer::End;
-                if (a.end == End::not_sent) {
-                  refuse(run, fmt::format("{}: {}", settings.url, a.reason));
-                } else if (a.end == End::too_large) {
-                  fail(run, "Function.ResponseSizeTooLarge",
-                       fmt::format("{}: the answer is larger than {} bytes", settings.url,
-                                   kLargestAnswer));
-                } else if (a.end != End::answered) {
-                  spdlog::warn("{}: task {}: {}: {}; it may have been done, its deadline decides",
-                               settings.name, run->task_id, settings.url, a.reason);
-                  end(run, std::monostate{},
-                      {json::serialize(json::object{{"errorType", "Sandbox.Timedout"},
-                                                    {"errorMessage", a.reason}}),
-                       true, run->request_id, ""});
-                } else if (a.status == 429 || a.status == 503) {
-                  refuse(run, fmt::format("{} answered {}", settings.url, a.status));
-                } else if (a.status < 200 || a.status > 299) {
-                  run->output.append(a.body);
-                  fail(run, fmt::format("Http{}", a.status),
-                       fmt::format("{} answered {}", settings.url, a.status));
-                } else if (parsed && parsed->is_object()) {
-                  complete(run, parsed->get_object(), std::move(a.body));
-                } else if (a.body.empty() || (parsed && parsed->is_null())) {
-                  complete(run, {}, "null");
-                } else {
-                  json::object result{{"value", parsed ? *parsed : json::value(a.body)}};
-                  std::string payload = json::serialize(result["value"]);
-                  complete(run, std::move(result), std::move(payload));
-                }
-              }});
+  http->post(
+      {.url = f.url,
+       .body = run->payload,
+       .request_id = run->request_id,
+       .timeout_s = f.timeout_s,
+       .largest_answer = kLargestAnswer,
+       .done = [this, run](HttpAnswer a) {
+         const FunctionSettings& settings = run->function->settings;
+         auto parsed = parse_json(a.body);
+         std::lock_guard lock(mutex);
+         over_http.erase(run);
+         using End = HttpAnswer::End;
+         if (a.end == End::not_sent) {
+           refuse(run, fmt::format("{}: {}", settings.url, a.reason));
+         } else if (a.end == End::too_large) {
+           fail(
+               run, "Function.ResponseSizeTooLarge",
+               fmt::format("{}: the answer is larger than {} bytes", settings.url, kLargestAnswer));
+         } else if (a.end != End::answered) {
+           spdlog::warn("{}: task {}: {}: {}; it may have been done, its deadline decides",
+                        settings.name, run->task_id, settings.url, a.reason);
+           end(run, std::monostate{},
+               {json::serialize(
+                    json::object{{"errorType", "Sandbox.Timedout"}, {"errorMessage", a.reason}}),
+                true, run->request_id, ""});
+         } else if (a.status == 429 || a.status == 503) {
+           refuse(run, fmt::format("{} answered {}", settings.url, a.status));
+         } else if (a.status < 200 || a.status > 299) {
+           run->output.append(a.body);
+           fail(run, fmt::format("Http{}", a.status),
+                fmt::format("{} answered {}", settings.url, a.status));
+         } else if (parsed && parsed->is_object()) {
+           complete(run, parsed->get_object(), std::move(a.body));
+         } else if (a.body.empty() || (parsed && parsed->is_null())) {
+           complete(run, {}, "null");
+         } else {
+           json::object result{{"value", parsed ? *parsed : json::value(valid_utf8(a.body))}};
+           std::string payload = json::serialize(result["value"]);
+           complete(run, std::move(result), std::move(payload));
+         }
+       }});
 }
 
 // --- Ending

@@ -189,6 +189,7 @@ struct LambdaHost::State {
 
 // Name of the function in a name or an ARN, with or without version.
 [[nodiscard]] std::string function_name(std::string_view name_or_arn);
+[[nodiscard]] bool is_json(std::string_view text);
 [[nodiscard]] std::string task_key(std::string_view task_id, std::string_view claim);
 
 }  // namespace sosw::local

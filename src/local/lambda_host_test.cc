@@ -66,6 +66,7 @@ def handle(connection, headers, event):
     if do == "print": print("out", flush=True); print("err", file=sys.stderr, flush=True); return {}
     if do == "pid": return {"pid": os.getpid()}
     if do == "env": return dict(os.environ)
+    if do == "large_number": return {"n": 10**20}
     if do == "headers": return dict(headers)
     if do == "value": return event["value"]
     if do == "exit": print("last words", flush=True); os._exit(event["status"])
@@ -274,6 +275,9 @@ TEST_F(LambdaHostTest, TakesEveryKindOfResult) {
   EXPECT_EQ(run("t2", {{"do", "value"}, {"value", 5}}).result, (json::object{{"value", 5}}));
   EXPECT_EQ(run("t3", {{"do", "value"}, {"value", {1, 2}}}).result,
             (json::object{{"value", json::array{1, 2}}}));
+  // What cannot be kept exactly does not cost the completion.
+  EXPECT_EQ(run("t4", {{"do", "large_number"}}).result,
+            (json::object{{"value", R"({"n": 100000000000000000000})"}}));
 }
 
 TEST_F(LambdaHostTest, SpeaksAsLambdaDoes) {

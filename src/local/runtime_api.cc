@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/json_text.h"
 #include "local/lambda_host_state.h"
 
 namespace sosw::local {
@@ -30,9 +31,8 @@ struct FunctionError {
 FunctionError function_error(std::string_view header, std::string_view body) {
   FunctionError error;
   if (!header.empty()) error.type = header;
-  json::error_code e;
-  const auto value = json::parse({body.data(), body.size()}, e);
-  const auto* fields = e ? nullptr : value.if_object();
+  const auto value = parse_json(body);
+  const auto* fields = value ? value->if_object() : nullptr;
   const auto text = [&](std::string_view name) -> const json::string* {
     const auto* v = fields ? fields->if_contains(name) : nullptr;
     return v ? v->if_string() : nullptr;
@@ -50,18 +50,28 @@ FunctionError function_error(std::string_view header, std::string_view body) {
 // An answer of a worker as a result: objects as they are, null as none, the rest as {"value": ...}.
 Result<json::object> result_of(std::string_view body) {
   if (body.empty() || body == "null") return json::object{};
-  json::error_code e;
-  auto value = json::parse({body.data(), body.size()}, e);
-  if (e) {
-    return invalid(fmt::format("the answer of the worker is not JSON ({}): it begins with '{}'",
-                               e.message(), valid_utf8(body.substr(0, 80))));
+  auto value = parse_json(body);
+  if (!value) {
+    // JSON all the same, but with a number or a depth that we cannot keep exactly: as a text then.
+    // The work is done, and its completion must not depend on it.
+    if (is_json(body)) return json::object{{"value", body}};
+    return invalid(fmt::format("the answer of the worker is {}; it begins with '{}'",
+                               value.error().message, valid_utf8(body.substr(0, 80))));
   }
-  if (value.is_null()) return json::object{};
-  if (value.is_object()) return std::move(value.get_object());
-  return json::object{{"value", std::move(value)}};
+  if (value->is_null()) return json::object{};
+  if (value->is_object()) return std::move(value->get_object());
+  return json::object{{"value", std::move(*value)}};
 }
 
 }  // namespace
+
+bool is_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = 10'000;
+  json::error_code e;
+  (void)json::parse({text.data(), text.size()}, e, {}, options);
+  return !e;
+}
 
 void LambdaHost::State::runtime_request(const EnvironmentPtr& e, HttpRequest& request,
                                         Responder responder) {
