@@ -59,13 +59,16 @@ void Checkpointer::loop() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [&] { return ending_ || wanted_; });
-    if (ending_) return;
+    if (!wanted_) return;
+    wanted_ = false;  // what is committed from now on wants another pass
     lock.unlock();
     int moved = 0;
     try {
       if (!database) {
         database = std::make_unique<Database>(path_, std::span<const char* const>{});
         database->script(pragmas_.c_str());
+        // A connection that has read nothing yet does not know that there is a log.
+        database->script("PRAGMA schema_version");
       }
       int pages = 0;
       if (sqlite3_wal_checkpoint_v2(database->connection(), nullptr, SQLITE_CHECKPOINT_PASSIVE,
@@ -75,7 +78,6 @@ void Checkpointer::loop() {
       database.reset();  // opened again at the next commit that wants it
     }
     lock.lock();
-    wanted_ = false;
     if (moved <= pages_) moved_ = moved;
   }
 }

@@ -19,7 +19,7 @@ class Checkpointer {
   Checkpointer(std::string path, std::string pragmas);
   Checkpointer(const Checkpointer&) = delete;
   Checkpointer& operator=(const Checkpointer&) = delete;
-  ~Checkpointer();
+  ~Checkpointer();  // after the pass that is wanted
 
   // Looks at the log after each commit of this connection, from its thread, as long as both live.
   void watch(Database& writer);
