@@ -11,6 +11,10 @@
 
 namespace sosw {
 
+namespace sdk {
+class FunctionLoop;
+}
+
 // Derive from it for a function that runs outside of sosw's orchestration, from Worker for one
 // inside of it. The runtime makes one object for each invocation it may run at a time and calls it
 // from one thread.
@@ -39,7 +43,7 @@ class Processor {
   [[nodiscard]] const Context& context() const { return *context_; }
 
  private:
-  friend class Invoker;  // the runtime loop
+  friend class sdk::FunctionLoop;
   const Context* context_ = nullptr;
   boost::json::object config_;
   boost::json::object stats_;

@@ -17,8 +17,8 @@ class Environment : public testing::Test {
       unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
   }
   static void set(const char* name, const char* value) {
-    setenv(name, value, 1);
-  }  // NOLINT(concurrency-mt-unsafe)
+    setenv(name, value, 1);  // NOLINT(concurrency-mt-unsafe)
+  }
 };
 
 TEST_F(Environment, has_credentials_only_with_key_and_secret) {

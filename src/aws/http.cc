@@ -146,8 +146,13 @@ void prepare(CURL* easy, const Request& request, Response& response, Exchange& e
   }
 
   exchange.headers.reset();
-  for (const auto& [name, value] : request.headers)
-    append(exchange.headers, value.empty() ? name + ";" : name + ": " + value);
+  std::string line;
+  for (const auto& [name, value] : request.headers) {
+    line = name;
+    line += value.empty() ? ";" : ": ";  // libcurl's way to write an empty one
+    line += value;
+    append(exchange.headers, line);
+  }
   // A body over 1 MiB would wait a second for a server's "100 continue", and Content-Type would be
   // a form's.
   append(exchange.headers, "Expect:");
@@ -232,6 +237,7 @@ std::vector<Response> HttpClient::send_all(std::span<const Request> requests,
   std::vector<Response> responses(requests.size());
   std::vector<Exchange> exchanges(std::min(requests.size(), max_in_flight));
   std::vector<Exchange*> slots;
+  slots.reserve(exchanges.size());
   for (auto& exchange : exchanges) slots.push_back(&exchange);
 
   std::size_t next = 0;

@@ -176,6 +176,7 @@ TEST(Http, sends_many_within_the_limit_and_keeps_their_order) {
     return HttpReply{.body = request.target};
   });
   std::vector<Request> requests;
+  requests.reserve(21);
   for (int i = 0; i < 20; ++i)
     requests.push_back({.url = server.url() + (i < 10 ? "/0" : "/") + std::to_string(i)});
   requests.push_back({.url = "http://127.0.0.1:" + std::to_string(testing::closed_port())});

@@ -105,6 +105,7 @@ TEST(Lambda, invokes_many_and_keeps_their_order) {
     return HttpReply{.status = request.body == "7" ? 429 : 202};
   });
   std::vector<Invocation> invocations;
+  invocations.reserve(20);
   for (int i = 0; i < 20; ++i)
     invocations.push_back({.function = "f", .payload = std::to_string(i)});
   Lambda lambda(kCredentials, "eu-west-1", server.url());

@@ -30,7 +30,7 @@ Digest sha256(Bytes a, Bytes b = {}) {
   struct Free {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
-  thread_local const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  thread_local std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
   Digest digest{};
   if (!context || EVP_DigestInit_ex2(context.get(), kAlgorithm, nullptr) != 1 ||
       EVP_DigestUpdate(context.get(), a.data(), a.size()) != 1 ||

@@ -11,7 +11,7 @@
 #include "aws/credentials.h"
 #include "sdk/runtime_api.h"
 
-namespace sosw {
+namespace sosw::sdk {
 namespace {
 
 namespace json = boost::json;
@@ -124,4 +124,4 @@ void cut_details(json::object& stats, json::object& result, std::size_t limit) {
   result = marker(fmt::format("{} bytes of stats and results", all));
 }
 
-}  // namespace sosw
+}  // namespace sosw::sdk

@@ -11,11 +11,11 @@
 
 #include "aws/lambda.h"
 
-namespace sosw {
+namespace sosw::sdk {
 
 // Stats and results of a report above this are cut, in bytes of JSON: the task's row can not hold
 // more.
-constexpr std::size_t kMaxDetails = 300 * 1024;
+constexpr std::size_t kMaxDetails = 300UL * 1024;
 
 struct Report {
   bool failed = false;
@@ -46,4 +46,4 @@ class Reporter {
 // in `limit` bytes.
 void cut_details(boost::json::object& stats, boost::json::object& result, std::size_t limit);
 
-}  // namespace sosw
+}  // namespace sosw::sdk

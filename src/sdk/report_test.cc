@@ -7,7 +7,7 @@
 
 #include "sdk/runtime_api.h"
 
-namespace sosw {
+namespace sosw::sdk {
 namespace {
 
 namespace json = boost::json;
@@ -64,4 +64,4 @@ TEST(MakeUtf8, replaces_only_what_is_no_character) {
 }
 
 }  // namespace
-}  // namespace sosw
+}  // namespace sosw::sdk

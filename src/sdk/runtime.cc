@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -26,6 +27,7 @@
 #include "sosw/worker.h"
 
 namespace sosw {
+namespace sdk {
 namespace {
 
 namespace json = boost::json;
@@ -104,23 +106,27 @@ void set_trace_variable(std::string_view trace_id) {
   static const int kSet =
       putenv(variable);  // NOLINT(concurrency-mt-unsafe): only while one thread serves
   if (kSet != 0 || kName + trace_id.size() >= sizeof variable) trace_id = {};
-  std::memcpy(variable + kName, trace_id.data(), trace_id.size());
+  trace_id.copy(variable + kName, trace_id.size());
   variable[kName + trace_id.size()] = '\0';
 }
+
+// Of the signal handler, which can reach nothing else.
+std::atomic<int> stop_fd = -1;
+std::atomic<bool> stop_raised = false;
 
 // Makes SIGTERM readable while it lives, unless the program has its own handler.
 class StopSignal {
  public:
   StopSignal() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    written_ = fd_;
-    raised_ = false;
+    stop_fd = fd_;
+    stop_raised = false;
     struct sigaction action {};
     if (sigaction(SIGTERM, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
     action.sa_handler = [](int) {
       const int saved = errno;
-      raised_ = true;
+      stop_raised = true;
       const std::uint64_t one = 1;
-      (void)!write(written_, &one, sizeof one);
+      (void)!write(stop_fd, &one, sizeof one);
       errno = saved;
     };
     installed_ = sigaction(SIGTERM, &action, nullptr) == 0;
@@ -133,7 +139,7 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] static bool raised() { return raised_; }
+  [[nodiscard]] static bool raised() { return stop_raised; }
   // True as soon as the signal came, false after `ms` without it.
   [[nodiscard]] bool wait(int ms) const {
     pollfd waits{fd_, POLLIN, 0};
@@ -141,8 +147,6 @@ class StopSignal {
   }
 
  private:
-  static inline std::atomic<int> written_ = -1;
-  static inline std::atomic<bool> raised_ = false;
   int fd_;
   bool installed_ = false;
 };
@@ -168,10 +172,10 @@ std::string assistant_of(const Processor& processor) {
 }  // namespace
 
 // Serves one invocation at a time with one Processor.
-class Invoker {
+class FunctionLoop {
  public:
-  Invoker(const std::string& address, const StopSignal& stop, std::unique_ptr<Processor> processor,
-          bool alone)
+  FunctionLoop(const std::string& address, const StopSignal& stop,
+               std::unique_ptr<Processor> processor, bool alone)
       : api_(address, stop.fd()),
         stop_(stop),
         processor_(std::move(processor)),
@@ -300,33 +304,37 @@ class Invoker {
   std::string body_;
 };
 
+}  // namespace sdk
+
 int detail::run(const std::function<std::unique_ptr<Processor>()>& make) {
-  const auto address = environment("AWS_LAMBDA_RUNTIME_API");
+  const auto address = sdk::environment("AWS_LAMBDA_RUNTIME_API");
   if (address.empty()) {
-    log("AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function, to be started by "
+    sdk::log(
+        "AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function, to be started by "
         "`sosw run` or by AWS Lambda");
     return 2;
   }
-  const StopSignal stop;
-  const int threads = std::max(number_or(environment("AWS_LAMBDA_MAX_CONCURRENCY"), 1), 1);
-  std::vector<std::unique_ptr<Invoker>> invokers;
-  const auto error = run_user_code([&] {
+  const sdk::StopSignal stop;
+  const int threads =
+      std::max(sdk::number_or(sdk::environment("AWS_LAMBDA_MAX_CONCURRENCY"), 1), 1);
+  std::vector<std::unique_ptr<sdk::FunctionLoop>> loops;
+  const auto error = sdk::run_user_code([&] {
     for (int i = 0; i < threads; ++i)
-      invokers.push_back(std::make_unique<Invoker>(address, stop, make(), threads == 1));
+      loops.push_back(std::make_unique<sdk::FunctionLoop>(address, stop, make(), threads == 1));
   });
   if (error) {
-    log(fmt::format("initialisation failed: {}: {}", error->type, error->message));
-    RuntimeApi api(address, stop.fd());
-    if (api.post_init_error(*error) != RuntimeApi::Posted::done) log(api.problem());
+    sdk::log(fmt::format("initialisation failed: {}: {}", error->type, error->message));
+    sdk::RuntimeApi api(address, stop.fd());
+    if (api.post_init_error(*error) != sdk::RuntimeApi::Posted::done) sdk::log(api.problem());
     return 1;
   }
   std::atomic<int> result = 0;
   std::vector<std::thread> others;
   for (int i = 1; i < threads; ++i)
     others.emplace_back([&, i] {
-      if (invokers[static_cast<std::size_t>(i)]->serve() != 0) result = 1;
+      if (loops[static_cast<std::size_t>(i)]->serve() != 0) result = 1;
     });
-  if (invokers[0]->serve() != 0) result = 1;
+  if (loops[0]->serve() != 0) result = 1;
   for (auto& other : others) other.join();
   return result;
 }

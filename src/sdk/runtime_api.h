@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace sosw {
+namespace sosw::sdk {
 
 struct FunctionError {
   std::string type;     // "std::runtime_error"
@@ -83,4 +83,4 @@ class RuntimeApi {
 // Replaces each byte that is no part of a valid UTF-8 character by '?'.
 void make_utf8(std::string& text);
 
-}  // namespace sosw
+}  // namespace sosw::sdk

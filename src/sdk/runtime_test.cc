@@ -27,7 +27,6 @@ using ::testing::HasSubstr;
 using testing::HttpReply;
 using testing::HttpRequest;
 using testing::HttpServer;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 std::string in_seconds(int seconds) {
@@ -95,23 +94,23 @@ class Runtime : public ::testing::Test {
   HttpReply answer(const HttpRequest& request) {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
-    const std::string kRuntime = "/2018-06-01/runtime/";
-    const std::string kInvoke = "/2015-03-31/functions/";
-    if (request.target == kRuntime + "invocation/next") {
+    const std::string runtime = "/2018-06-01/runtime/";
+    const std::string invoke = "/2015-03-31/functions/";
+    if (request.target == runtime + "invocation/next") {
       if (queue_.empty()) return on_empty_queue(++empty_polls_);
       auto reply = queue_.front();
       queue_.pop_front();
       return reply;
     }
-    if (request.target.starts_with(kInvoke)) {
+    if (request.target.starts_with(invoke)) {
       const auto function =
-          request.target.substr(kInvoke.size(), request.target.rfind('/') - kInvoke.size());
+          request.target.substr(invoke.size(), request.target.rfind('/') - invoke.size());
       const auto* kind =
           request.headers.at("x-amz-invocation-type") == "Event" ? "event " : "invoke ";
       sent_.push_back(kind + function + ' ' + request.body);
       return on_invoke(++invokes_);
     }
-    auto what = request.target.substr(kRuntime.size());
+    auto what = request.target.substr(runtime.size());
     if (what.starts_with("invocation/")) {
       what.erase(0, 11);
       what = what.substr(what.find('/') + 1) + ' ' + what.substr(0, what.find('/'));
