@@ -243,7 +243,7 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
   std::vector<Claimed> claimed;
   for (Row* row : queue(request.labourer_id)) {
     if (free <= 0) break;
-    if (jobs_[row->job].status.state == JobStatus::State::cancelled) continue;
+    if (given_up(*row)) continue;
     if (request.task_id && row->task.id != *request.task_id) continue;
     --free;
     Task& task = row->task;
@@ -311,7 +311,8 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, Time now) {
   const Fate fate = fate_after_attempt(labourer, task.attempts, now, seed);
   if (fate.state == State::retry) {
     task.state = State::retry;
-    task.desired_launch_time = fate.due;
+    // The rest of a cancelled job is not kept waiting: requeue() closes it.
+    task.desired_launch_time = given_up(row) ? epoch_seconds(now) : fate.due;
   } else {
     close(row, State::dead, now);
     raise_dead(row, fmt::format("{} attempts have failed", task.attempts), now);
@@ -376,6 +377,12 @@ Result<std::vector<std::string>> ModelStore::requeue(std::string_view labourer_i
     return a->task.desired_launch_time < b->task.desired_launch_time;
   });
   due.resize(std::min(due.size(), static_cast<std::size_t>(std::max<std::int64_t>(at_most, 0))));
+  // Nobody else closes a row that was running when its job was cancelled.
+  std::erase_if(due, [&](Row* row) {
+    const bool gone = given_up(*row);
+    if (gone) close(*row, State::cancelled, now);
+    return gone;
+  });
 
   const Rows waiting = queue(labourer_id);
   std::optional<std::int64_t> oldest;
@@ -562,6 +569,11 @@ std::optional<Task> ModelStore::folded_task(std::string_view id) const {
     return task;
   }
   return std::nullopt;
+}
+
+bool ModelStore::given_up(const Row& row) const {
+  return jobs_[row.job].status.state == JobStatus::State::cancelled &&
+         !row.task.extra.contains("replays");
 }
 
 ModelStore::Rows ModelStore::select(std::string_view labourer_id, State state) {

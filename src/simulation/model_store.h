@@ -84,6 +84,8 @@ class ModelStore : public engine::TaskStore {
   Rows select(std::string_view labourer_id, State state);
   // Queued rows in queue order, those of cancelled jobs too.
   Rows queue(std::string_view labourer_id);
+  // Its job is cancelled, and nobody has replayed it by hand since.
+  bool given_up(const Row& row) const;
   JobEntry* first_open_job(std::string_view labourer_id);
   std::optional<Positions> at_tail(std::string_view labourer_id, std::int64_t rows);
   // Gives how many rows it made; nullopt: no room.

@@ -154,11 +154,20 @@ Result<std::vector<std::string>> ObservedStore::requeue(std::string_view laboure
                                                         double longest_delay_s, Time now) {
   States before = states();
   auto answer = store_.requeue(labourer_id, at_most, longest_delay_s, now);
-  see_changes(before, Event::due);
+  const States after = states();
   if (answer) {
-    for (const auto& id : *answer) before[id] = State::queued;
-    EXPECT_EQ(before, states()) << "nothing changes but what the answer says";
+    for (const auto& id : *answer) {
+      see(before.at(id), Event::due, after.at(id));
+      before.at(id) = State::queued;
+    }
   }
+  // What has come back from an attempt that outlived its cancelled job.
+  for (const auto& [id, state] : after) {
+    if (state != State::cancelled || before.at(id) == state) continue;
+    see(before.at(id), Event::cancel, state);
+    before.at(id) = state;
+  }
+  EXPECT_EQ(before, after) << "nothing changes but what the answer says";
   return answer;
 }
 

@@ -85,6 +85,50 @@ std::string described(const Task& task) {
   return text + "\n  " + task.payload + "\n";
 }
 
+std::string described(engine::TaskStore& store,
+                      const std::function<std::string(const std::string&)>& name_of) {
+  std::string text;
+  std::vector<std::string> lines;
+  const auto all = must(store.status());
+  for (const auto& [id, labourer] : all) {
+    const bool nothing = std::all_of(labourer.tasks.begin(), labourer.tasks.end(),
+                                     [](const auto& entry) { return entry.second == 0; });
+    if (nothing && labourer.open_jobs == 0 && !labourer.paused && labourer.blocked.empty())
+      continue;  // whether it is listed is no promise
+    text += id + ":";
+    for (const auto& [state, n] : labourer.tasks) {
+      if (n != 0) text += fmt::format(" {} {}", name(state), n);
+    }
+    text += fmt::format(", folded {} in {}, paused {}, blocked '{}', due {}, deadline {}\n  queue:",
+                        labourer.folded, labourer.open_jobs, labourer.paused, labourer.blocked,
+                        labourer.next_due.value_or(-1), labourer.next_deadline.value_or(-1));
+    engine::TaskQuery queue;
+    queue.labourer_id = id;
+    queue.state = State::queued;
+    queue.limit = 1'000'000;
+    for (const auto& task : must(store.tasks(queue))) text += " " + name_of(task.id);
+    text += "\n";
+  }
+  engine::TaskQuery query;
+  query.limit = 1'000'000;
+  for (auto& task : must(store.tasks(query))) {
+    task.id = name_of(task.id);
+    lines.push_back(described(task));
+  }
+  std::sort(lines.begin(), lines.end());
+  for (const auto& line : lines) text += line;
+  for (const auto& known : must(store.jobs(std::nullopt, 1'000'000))) {
+    if (known.key.empty()) continue;  // of a task made directly; whether it is listed is no promise
+    text += fmt::format("job {} '{}' of {}: {} rows, {} made, {} done, {} dead, {} cancelled, {}\n",
+                        known.id, known.key, known.labourer_id, known.rows, known.made, known.done,
+                        known.dead, known.cancelled, static_cast<int>(known.state));
+  }
+  for (const auto& alarm : must(store.alarms(0, 1'000'000)))
+    text += fmt::format("alarm {} {} {}\n", static_cast<int>(alarm.kind), alarm.labourer_id,
+                        name_of(alarm.task_id));
+  return text;
+}
+
 void TaskStoreTest::open(const StoreSettings& settings) {
   observed_.reset();
   opened_ = GetParam().open(settings);
@@ -254,39 +298,7 @@ std::vector<engine::Alarm> TaskStoreTest::alarms(std::int64_t acknowledged) {
 }
 
 std::string TaskStoreTest::dump() {
-  std::string text;
-  for (const auto& labourer : {kWorker, std::string_view("other")}) {
-    for (const auto& id : ids(State::queued, labourer)) text += "queue " + id + "\n";
-  }
-  engine::TaskQuery all;
-  all.limit = 1'000'000;
-  std::vector<std::string> lines;
-  for (const auto& task : tasks(all)) lines.push_back(described(task));
-  std::sort(lines.begin(), lines.end());
-  for (const auto& line : lines) text += line;
-  for (const auto& [id, labourer] : must(store().status())) {
-    const bool nothing = std::all_of(labourer.tasks.begin(), labourer.tasks.end(),
-                                     [](const auto& entry) { return entry.second == 0; });
-    if (nothing && labourer.open_jobs == 0 && !labourer.paused && labourer.blocked.empty())
-      continue;  // whether it is listed is no promise
-    std::string counts;
-    for (const auto& [state, n] : labourer.tasks) {
-      if (n != 0) counts += fmt::format(" {} {}", name(state), n);
-    }
-    text +=
-        fmt::format("{}:{}, folded {} in {}, paused {}, blocked '{}', due {}, deadline {}\n", id,
-                    counts, labourer.folded, labourer.open_jobs, labourer.paused, labourer.blocked,
-                    labourer.next_due.value_or(-1), labourer.next_deadline.value_or(-1));
-  }
-  for (const auto& known : must(store().jobs(std::nullopt, 1'000'000))) {
-    text += fmt::format("job {} '{}' of {}: {} rows, {} made, {} done, {} dead, {} cancelled, {}\n",
-                        known.id, known.key, known.labourer_id, known.rows, known.made, known.done,
-                        known.dead, known.cancelled, static_cast<int>(known.state));
-  }
-  for (const auto& alarm : alarms())
-    text += fmt::format("alarm {} {} {}\n", static_cast<int>(alarm.kind), alarm.labourer_id,
-                        alarm.task_id);
-  return text;
+  return described(store(), [](const std::string& id) { return id; });
 }
 
 }  // namespace sosw::conformance

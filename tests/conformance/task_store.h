@@ -55,6 +55,10 @@ engine::Job job_of(std::int64_t rows, std::string key = {}, std::string_view lab
 // Everything that the protocol promises about a task, as lines of text: what differs is seen.
 // Tokens are told apart only by being there or not.
 std::string described(const Task& task);
+// The same of all that a store has: queues, tasks, counts, jobs, alarms. Ids of tasks are written
+// as `name_of` gives them.
+std::string described(engine::TaskStore& store,
+                      const std::function<std::string(const std::string&)>& name_of);
 
 // Runs against a new store with the default settings; open() gives another one.
 class TaskStoreTest : public ::testing::TestWithParam<StoreUnderTest> {
