@@ -261,11 +261,19 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
 
 Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, Time now) {
   std::lock_guard lock(mutex_);
-  std::vector<bool> released;
-  for (const auto& given : claims) {
-    Row* row = find(given.task_id);
-    released.push_back(row && row->task.state == State::running && row->task.claim == given.claim);
-    if (!released.back()) continue;
+  // Later positions first: each then finds its place before those that were behind it.
+  std::vector<std::pair<Row*, std::size_t>> order;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    if (Row* row = find(claims[i].task_id)) order.emplace_back(row, i);
+  }
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
+    return a.first->position > b.first->position;
+  });
+  std::vector<bool> released(claims.size());
+  for (const auto& [row, i] : order) {
+    const Release& given = claims[i];
+    if (row->task.state != State::running || row->task.claim != given.claim) continue;
+    released[i] = true;
     switch (given.why) {
       case Release::Why::rejected:
         release_to_queue(*row);
