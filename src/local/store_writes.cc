@@ -281,7 +281,8 @@ State Writes::end_attempt(const Row& row, json::object extra, const Labourer& la
   }
   // The rest of a cancelled job is not kept waiting: requeue() closes it at once.
   const auto job = session_.job_of(row.id);
-  if (job && (job->state == JobState::cancelling || job->state == JobState::cancelled))
+  if (job && (job->state == JobState::cancelling || job->state == JobState::cancelled) &&
+      !task.extra.contains("replays"))
     fate.due = epoch_seconds(now);
   const std::string text = text_of(task.extra);
   must_change(
