@@ -56,10 +56,10 @@ Result<AccessKey> user_access_key(const std::string& file, std::string_view regi
 }
 
 std::string_view access_key_id(std::string_view authorization) {
-  constexpr std::string_view name = "Credential=";
-  const auto at = authorization.find(name);
+  constexpr std::string_view kName = "Credential=";
+  const auto at = authorization.find(kName);
   if (at == std::string_view::npos) return {};
-  authorization.remove_prefix(at + name.size());
+  authorization.remove_prefix(at + kName.size());
   return authorization.substr(0, authorization.find_first_of("/, "));
 }
 

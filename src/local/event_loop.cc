@@ -116,8 +116,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void read_body() {
     const auto expect = parser_->get()[http::field::expect];
     if (boost::beast::iequals(expect, "100-continue") && !parser_->is_done()) {
-      constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      (void)::send(fd_, go_on.data(), go_on.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      (void)::send(fd_, kContinue.data(), kContinue.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     }
     // A small body has come with the head: no need to go through the loop again.
     error_code e;

@@ -60,9 +60,9 @@ std::string_view text_in(const json::object& event, std::string_view name) {
 }  // namespace
 
 std::string function_name(std::string_view name) {
-  constexpr std::string_view function_part = "function:";
-  if (const auto at = name.find(function_part); at != std::string_view::npos) {
-    name.remove_prefix(at + function_part.size());
+  constexpr std::string_view kFunctionPart = "function:";
+  if (const auto at = name.find(kFunctionPart); at != std::string_view::npos) {
+    name.remove_prefix(at + kFunctionPart.size());
   }
   return std::string(name.substr(0, name.find(':')));
 }
@@ -100,15 +100,15 @@ void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
     return;
   }
   std::string_view path = request.target.substr(0, request.target.find('?'));
-  constexpr std::string_view invocations = "/invocations";
-  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(invocations)) {
+  constexpr std::string_view kInvocations = "/invocations";
+  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(kInvocations)) {
     return answer_error(
         responder, 404, "UnknownOperationException",
         fmt::format("sosw has no {} {}: of Lambda it serves Invoke only", request.method, path),
         id);
   }
   path.remove_prefix(kFunctions.size());
-  path.remove_suffix(invocations.size());
+  path.remove_suffix(kInvocations.size());
   invoke_function(*holder, percent_decoded(path), request, std::move(responder));
 }
 
