@@ -40,11 +40,8 @@ Result<std::optional<FunctionSettings>> read_function(const Labourer& labourer,
   } else if (url) {
     f.kind = Kind::http;
     f.url = std::move(*url);
-  } else if (!labourer.arn.empty()) {
-    return std::optional<FunctionSettings>{};
   } else {
-    return invalid(where + ": nothing says how its worker is started",
-                   "give one of command, exec, http, arn");
+    return std::optional<FunctionSettings>{};
   }
 
   const auto number = [&](std::string_view key, int& into) {
@@ -56,7 +53,7 @@ Result<std::optional<FunctionSettings>> read_function(const Labourer& labourer,
   number("environments", f.environments);
   number("idle", f.idle_s);
   number("memory_mb", f.memory_mb);
-  f.init_timeout_s = reader.number("init_timeout", 0).value_or(f.init_timeout_s);
+  f.init_timeout_s = reader.number("init_timeout", 0).value_or(std::max(10, f.timeout_s));
   f.handler = reader.text("handler").value_or("");
   f.completes_by_report = reader.choice("completes", {"return", "report"}) == std::size_t{1};
   const std::string own = reader.text("working_dir").value_or("");

@@ -24,7 +24,7 @@ struct FunctionSettings {
   std::vector<std::string> argv;     // command, exec
   std::string url;                   // http
   int timeout_s = 300;               // of one invocation, from the hand-over to the worker
-  double init_timeout_s = 10;        // from the start of a process to its first request for work
+  double init_timeout_s = 300;       // from the start of a process to its first request for work
   int idle_s = 600;                  // an environment without work ends after it
   int memory_mb = 0;                 // 0: no limit
   int environments = 1;              // most processes (command, exec) or connections (http) at once
@@ -38,8 +38,8 @@ struct FunctionSettings {
 };
 
 // Reads `command`, `exec` or `http`, and what belongs to it, from the settings of a labourer.
-// `folder`: where relative paths start, absolute. nullopt: it runs elsewhere (`arn` alone). Errors:
-// invalid, naming labourer and key.
+// `folder`: where relative paths start, absolute. nullopt: it runs elsewhere (`arn`, a function of
+// this program). Errors: invalid, naming labourer and key.
 Result<std::optional<FunctionSettings>> read_function(const Labourer& labourer,
                                                       const std::string& folder);
 

@@ -74,7 +74,7 @@ Result<std::unique_ptr<LambdaHost>> LambdaHost::start(Options options,
     if (!settings) return settings.error();
     if (!*settings) continue;
     if (s.options.functions.contains(name)) {
-      return invalid(fmt::format("labourers.{}: the name belongs to an Essential", name),
+      return invalid(fmt::format("labourer '{}': the name belongs to an Essential", name),
                      "choose another name");
     }
     HostedFunction& f = s.functions[name];

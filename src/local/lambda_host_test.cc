@@ -387,7 +387,7 @@ TEST_F(LambdaHostTest, EndsEveryClaimOnce) {
                                          "forget", "echo",     "large", "pid",  "hang"};
   std::map<std::string, int> ended;
   int refused = 0;
-  constexpr int kTasks = 150;
+  constexpr int kTasks = 99;
   for (int i = 0; i < kTasks; ++i) {
     const std::string name = i % 3 == 0 ? "shared" : "worker";
     const auto* what = kBehaviours[i % std::size(kBehaviours)];
