@@ -158,7 +158,7 @@ class Chunker {
     const auto first = add_children(index, parts.size());
     for (std::size_t i = 0; i < parts.size(); ++i) {
       tree_.nodes[first + i].level = static_cast<std::uint8_t>(level);
-      const auto filled = fill(first + i, level, parts[i], above, batch, here);
+      auto filled = fill(first + i, level, parts[i], above, batch, here);
       if (!filled) return filled;
     }
     count_rows(index);
@@ -187,7 +187,7 @@ class Chunker {
       tree_.nodes[child].name = member.key();
       tree_.nodes[child].has_name = true;
       const Path inside{&here, member.key()};
-      const auto done = element(child, level, member.value(), above, inside);
+      auto done = element(child, level, member.value(), above, inside);
       if (!done) return done;
       ++child;
     }

@@ -425,7 +425,8 @@ Result<JobRows> JobRows::open(json::object description) {
   if (const auto built = tree->build(); !built) return built.error();
   const auto* rows = tree->description.if_contains("rows");
   if (rows && *rows != json::value(tree->count()))
-    return corrupt(fmt::format("it gives {} rows, {} were accepted", tree->count(), json_text(*rows)));
+    return corrupt(
+        fmt::format("it gives {} rows, {} were accepted", tree->count(), json_text(*rows)));
   return JobRows(std::move(tree));
 }
 

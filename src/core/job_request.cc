@@ -29,8 +29,6 @@ Result<json::object> object_of(std::string_view what, const json::value& value) 
 }
 
 constexpr std::string_view kDigits = "0123456789";
-constexpr std::string_view kAlphanumeric =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view kName =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_=,.@-";
 constexpr std::string_view kWord =

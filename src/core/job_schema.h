@@ -100,9 +100,9 @@ class JobSchema {
     isolate_odd,
     max_plural,
     max_single,
-    max_odd,
-    kSlots
+    max_odd
   };
+  static constexpr std::size_t kSlots = max_odd + 1;
   struct View {
     std::array<const json::value*, kMaxLevels * kSlots> slots;
     const json::value*& at(std::size_t level, Slot slot) { return slots[level * kSlots + slot]; }

@@ -19,10 +19,12 @@ constexpr std::size_t kMaxDepth = 200;
 // What the parser calls; keeps the text of numbers, which the parser rounds.
 class ExactHandler {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): the parser's names
   static constexpr std::size_t max_object_size = json::object::max_size();
   static constexpr std::size_t max_array_size = json::array::max_size();
   static constexpr std::size_t max_key_size = json::string::max_size();
   static constexpr std::size_t max_string_size = json::string::max_size();
+  // NOLINTEND(readability-identifier-naming)
   using error_code = boost::system::error_code;
 
   bool on_document_begin(error_code&) {

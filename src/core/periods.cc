@@ -244,6 +244,7 @@ Dates Periods::dates(std::string_view period, Date today) const {
     if (const auto numbers = match(known.pattern, period))
       return known.dates(period, today, (*numbers)[0], (*numbers)[1]);
   std::vector<std::string_view> names;
+  names.reserve(kBuiltIn.size() + custom_.size());
   for (const auto& known : kBuiltIn) names.push_back(known.shown);
   if (period.size() > kLongestPeriod)
     return invalid(fmt::format("unknown period '{}...'", period.substr(0, kLongestPeriod)));

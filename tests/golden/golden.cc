@@ -111,7 +111,7 @@ class Canonical {
   // number for a decimal, the double for `nan`.
   [[nodiscard]] std::string typed_text(std::string_view type, const json::object& object) const {
     const auto* value = object.if_contains("value");
-    const auto name = text_or_empty(object, "value");
+    auto name = text_or_empty(object, "value");
     if (value && value->is_array() && type == "tuple") return text(value->get_array(), unordered_);
     if (value && value->is_array() && type == "set") return "set " + text(value->get_array(), true);
     if (type == "int") return name;
