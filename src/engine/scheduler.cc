@@ -30,12 +30,10 @@ Result<std::string> take_text(json::object& body, json::string_view key) {
 }  // namespace
 
 Scheduler::Scheduler(TaskStore& store, const Clock& clock, AuditLog* audit, Settings settings)
-    : store_(store), clock_(clock), audit_(audit), settings_(std::move(settings)) {
-  if (!settings_.today) settings_.today = today_in_utc;
-}
+    : store_(store), clock_(clock), audit_(audit), settings_(std::move(settings)) {}
 
-Result<JobRows> Scheduler::plan(const Labourers& labourers, const json::value& event,
-                                Time now) const {
+Result<JobRows> Scheduler::plan(const Settings& settings, const Labourers& labourers,
+                                const json::value& event, Time now) {
   Result<JobRequest> request = extract_job_from_payload(event);
   if (!request) return request.error();
   if (labourers.find(request->lambda_name) == labourers.end()) {
@@ -51,20 +49,20 @@ Result<JobRows> Scheduler::plan(const Labourers& labourers, const json::value& e
       named != nullptr && named->is_string()) {
     schema_name = std::string_view(named->get_string());
   }
-  const Result<JobSchema> schema = JobSchema::from_config(settings_.schemas, schema_name);
+  const Result<JobSchema> schema = JobSchema::from_config(settings.schemas, schema_name);
   if (!schema) return schema.error();
   const Result<std::string> zone = take_text(request->body, "timezone");
   if (!zone) return zone.error();
-  const Result<Date> today = settings_.today(*zone, now);
+  const Result<Date> today = settings.today ? settings.today(*zone, now) : today_in_utc(*zone, now);
   if (!today) return today.error();
-  return JobRows::from_job(*std::move(request), *schema, settings_.periods, *today,
+  return JobRows::from_job(*std::move(request), *schema, settings.periods, *today,
                            zone->empty() ? "UTC" : *zone);
 }
 
 Result<Accepted> Scheduler::schedule(const Labourers& labourers, const json::value& event,
                                      std::string key) {
   const Time now = clock_.now();
-  const Result<JobRows> rows = plan(labourers, event, now);
+  const Result<JobRows> rows = plan(settings_, labourers, event, now);
   if (!rows) return rows.error();
   Job job;
   job.key = std::move(key);

@@ -36,9 +36,9 @@ class Scheduler {
   [[nodiscard]] Result<Accepted> schedule(const Labourers& labourers, const json::value& event,
                                           std::string key);
 
-  // The rows that schedule() would make, without storing anything.
-  [[nodiscard]] Result<JobRows> plan(const Labourers& labourers, const json::value& event,
-                                     Time now) const;
+  // The rows that schedule() would make. Stores nothing and needs no store.
+  [[nodiscard]] static Result<JobRows> plan(const Settings& settings, const Labourers& labourers,
+                                            const json::value& event, Time now);
 
   struct Pass {
     std::int64_t rows = 0;
