@@ -220,12 +220,12 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time 
     json::object extra = attributes(*row);
     switch (given.why) {
       case Release::Why::rejected:
-        release_to_queue(*row, std::move(extra), given.reason, now);
+        release_to_queue(*row, extra, given.reason, now);
         break;
       case Release::Why::interrupted:
         add(extra, "interrupted", 1);
         if (integer(extra, "interrupted").value_or(0) < engine::kInterruptions)
-          release_to_queue(*row, std::move(extra), given.reason, now);
+          release_to_queue(*row, extra, given.reason, now);
         else
           end_attempt(*row, std::move(extra), unconfigured(session_.labourer_name(row->labourer)),
                       "interrupted too often", now);
@@ -239,7 +239,8 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time 
   return released;
 }
 
-void Writes::release_to_queue(const Row& row, json::object extra, std::string_view why, Time now) {
+void Writes::release_to_queue(const Row& row, const json::object& extra, std::string_view why,
+                              Time now) {
   std::optional<std::int64_t> oldest;
   if (Rows rows = session_.query(Sql::oldest_position, row.labourer); rows.next())
     oldest = rows.integer(0);
@@ -430,7 +431,7 @@ void Writes::drop_alarms(std::int64_t acknowledged) {
   session_.run(Sql::drop_alarms, acknowledged);
 }
 
-void Writes::record(const Row& row, std::string_view action, json::object data, Time now) {
+void Writes::record(const Row& row, std::string_view action, const json::object& data, Time now) {
   session_.run(Sql::insert_event, row.id, microseconds(now), action, json::serialize(data));
 }
 

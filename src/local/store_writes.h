@@ -70,14 +70,14 @@ class Writes {
 
   engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
   void claim(const engine::ClaimRequest& request, Time now, std::vector<engine::Claimed>& claimed);
-  void release_to_queue(const Row& row, json::object extra, std::string_view why, Time now);
+  void release_to_queue(const Row& row, const json::object& extra, std::string_view why, Time now);
   // What a bad end makes of a running task; `why` is what history and alarm say.
   State end_attempt(const Row& row, json::object extra, const Labourer& labourer,
                     std::string_view why, Time now);
   void close(const Row& row, State state, int attempts, const json::object& extra,
              std::optional<std::int64_t> completed_at, Time now);
   void raise_dead(const Row& row, const std::string& message, Time now);
-  void record(const Row& row, std::string_view action, json::object data, Time now);
+  void record(const Row& row, std::string_view action, const json::object& data, Time now);
   void must_change(int rows, std::int64_t id) const;
 
   Session& session_;
