@@ -502,7 +502,9 @@ TEST_F(LambdaHostTest, FailsTheTaskWhenTheInitialisationFails) {
        {std::tuple("init_exit", "Runtime.ExitError", "exit status 4"),
         {"init_error", "DbError", "no database"},
         {"init_hang", "Sandbox.Timedout", "did not ask for work within 1"}}) {
-    add_worker({{"environment", {{"MODE", mode}}}, {"init_timeout", 1}}, mode);
+    json::object settings{{"environment", {{"MODE", mode}}}};
+    if (mode == std::string("init_hang")) settings["init_timeout"] = 1;
+    add_worker(settings, mode);
   }
   start();
   for (const auto& [mode, type, why] :
