@@ -358,6 +358,49 @@ TEST(TasksTest, direct_tasks_are_no_jobs_unless_they_wait_behind_one) {
   EXPECT_EQ(contradictions(folder.file()), "");
 }
 
+TEST(TasksTest, lists_of_a_job_hold_its_rows_only) {
+  const TemporaryFolder folder;
+  const auto store = must_open(folder.file());
+  const auto kill = [&](const std::string& task_id) {
+    for (const Claimed& claimed : claim(*store, 100)) {
+      const engine::Release release{claimed.task.id, claimed.claim,
+                                    claimed.task.id == task_id ? engine::Release::Why::impossible
+                                                               : engine::Release::Why::rejected,
+                                    ""};
+      ASSERT_TRUE(store->release(std::span(&release, 1), kNow));
+    }
+  };
+  const auto one = store->accept(job_of(3, "one"), 3, kNow);
+  const auto two = store->accept(job_of(3, "two"), 3, kNow);
+  const auto direct = store->accept(job_of(1), 1, kNow);
+  const auto other = store->accept(job_of(1, {}, "other"), 1, kNow);
+  ASSERT_EQ(other->job_id, direct->job_id);
+  kill(task_id(one->job_id, 1));
+  kill(task_id(two->job_id, 2));
+  const auto ids = [&](const std::string& job, std::optional<State> state,
+                       std::optional<std::string> labourer = {}) {
+    engine::TaskQuery query;
+    query.job_id = job;
+    query.state = state;
+    query.labourer_id = std::move(labourer);
+    std::vector<std::string> found;
+    const auto tasks = store->tasks(query);
+    EXPECT_TRUE(tasks);
+    for (const Task& task : *tasks) found.push_back(task.id);
+    return found;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(ids(one->job_id, State::dead), ElementsAre(task_id(one->job_id, 1)));
+  EXPECT_THAT(ids(two->job_id, State::dead), ElementsAre(task_id(two->job_id, 2)));
+  EXPECT_THAT(ids(one->job_id, State::queued),
+              ElementsAre(task_id(one->job_id, 0), task_id(one->job_id, 2)));
+  EXPECT_THAT(ids(one->job_id, {}), SizeIs(3));
+  EXPECT_THAT(ids(one->job_id, {}, "other"), SizeIs(0));
+  EXPECT_THAT(ids(direct->job_id, {}), ElementsAre(direct->task_id, other->task_id));
+  EXPECT_THAT(ids(direct->job_id, {}, "other"), ElementsAre(other->task_id));
+  EXPECT_THAT(ids(direct->job_id, State::dead), SizeIs(0));
+}
+
 // --- Failing disks
 
 class FailingDiskTest : public ::testing::TestWithParam<bool> {};

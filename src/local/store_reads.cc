@@ -42,15 +42,23 @@ Sql list_of(State state, bool newest_first) {
   return newest_first ? Sql::live_down : Sql::live_up;
 }
 
-// Rows of one state behind `from`, of one labourer or, merged by key, of all.
-void list_state(Session& session, const std::vector<std::int64_t>& labourers, State state,
+// Both included.
+struct Ids {
+  std::int64_t first = 1, last = kHighest;
+};
+
+// Rows of one state behind `from`, of one labourer or, merged by key, of all. `ids`: of closed
+// ones.
+void list_state(Session& session, const std::vector<std::int64_t>& labourers, State state, Ids ids,
                 bool newest_first, Place from, std::size_t limit, std::vector<Row>& list) {
   const std::size_t begin = list.size();
   const auto want = static_cast<std::int64_t>(limit - begin);
   const Sql statement = list_of(state, newest_first);
   for (const std::int64_t labourer : labourers) {
-    Rows rows = state == State::queued
-                    ? session.query(statement, labourer, from.key, from.id, want)
+    Rows rows = state == State::queued ? session.query(statement, labourer, from.key, from.id, want)
+                : closed(state)
+                    ? session.query(statement, labourer, from.key, from.id, want, stored(state),
+                                    ids.first, ids.last)
                     : session.query(statement, labourer, from.key, from.id, want, stored(state));
     while (rows.next()) list.push_back(read_row(rows));
   }
@@ -62,26 +70,26 @@ void list_state(Session& session, const std::vector<std::int64_t>& labourers, St
   if (list.size() > limit) list.resize(limit);
 }
 
-// Rows with ids first ... last in order of their ids, from both tables.
-std::vector<Row> list_range(Session& session, std::int64_t first, std::int64_t last,
+// Rows in order of their ids, from both tables. `labourer` 0: of all.
+std::vector<Row> list_range(Session& session, Ids ids, std::int64_t labourer,
                             const TaskQuery& query, std::optional<std::int64_t> after) {
   const bool down = query.newest_first;
   // Both ends exclusive at the side where the page begins.
-  std::int64_t low = first, high = last;
+  std::int64_t low = ids.first, high = ids.last;
   if (down)
-    high = after.value_or(last == kHighest ? last : last + 1);
+    high = after.value_or(ids.last == kHighest ? ids.last : ids.last + 1);
   else
-    low = after.value_or(first - 1);
+    low = after.value_or(ids.first - 1);
   const std::int64_t state = query.state ? stored(*query.state) : -1;
   std::vector<Row> list;
   if (!query.state || !closed(*query.state)) {
     Rows rows = session.query(down ? Sql::job_tasks_down : Sql::job_tasks_up, low, high,
-                              query.limit, state);
+                              query.limit, state, labourer);
     while (rows.next()) list.push_back(read_row(rows));
   }
   if (!query.state || closed(*query.state)) {
     Rows rows = session.query(down ? Sql::job_closed_down : Sql::job_closed_up, low, high,
-                              query.limit, state);
+                              query.limit, state, labourer);
     while (rows.next()) list.push_back(read_row(rows));
   }
   std::sort(list.begin(), list.end(),
@@ -209,27 +217,34 @@ Result<std::vector<Task>> read_tasks(Session& session, const StoreOptions& optio
   }
 
   std::vector<Row> list;
-  if (query.job_id || (!query.labourer_id && !query.state)) {
-    std::int64_t first = 1, last = kHighest;
-    if (query.job_id) {
-      Rows rows = session.query(Sql::job_by_uid, *query.job_id);
-      if (!rows.next()) return tasks;
-      const JobRow job = read_job(rows);
-      if (query.labourer_id && job.first_id != kPseudoJob &&
-          session.labourer_name(job.labourer) != *query.labourer_id)
+  std::vector<std::int64_t> labourers;
+  Ids ids;
+  if (query.job_id) {
+    Rows rows = session.query(Sql::job_by_uid, *query.job_id);
+    if (!rows.next()) return tasks;
+    const JobRow job = read_job(rows);
+    ids = {job.first_id, job.first_id + std::max<std::int64_t>(job.rows, 1) - 1};
+    if (job.first_id != kPseudoJob) {
+      labourers.push_back(job.labourer);
+      if (query.labourer_id && session.labourer_name(job.labourer) != *query.labourer_id)
         return tasks;
-      first = job.first_id;
-      last = job.first_id + std::max<std::int64_t>(job.rows, 1) - 1;
     }
-    list = list_range(session, first, last, query, after ? std::optional(after->id) : std::nullopt);
+  }
+  // Of a job, most rows of the table are wanted, unless it is dead or cancelled ones.
+  const bool rare = query.state == State::dead || query.state == State::cancelled;
+  if ((query.job_id && !rare) || (!query.labourer_id && !query.state)) {
+    const std::int64_t labourer =
+        query.labourer_id ? session.labourer(*query.labourer_id).value_or(-1) : 0;
+    list =
+        list_range(session, ids, labourer, query, after ? std::optional(after->id) : std::nullopt);
   } else {
-    const auto labourers = labourers_of(session, query);
+    if (labourers.empty()) labourers = labourers_of(session, query);
     std::vector<State> states(std::begin(kStates), std::end(kStates));
     if (query.state) states = {*query.state};
     if (after) states.erase(states.begin(), std::find(states.begin(), states.end(), after->state));
     for (const State state : states) {
       const bool continued = after && after->state == state;
-      list_state(session, labourers, state, query.newest_first,
+      list_state(session, labourers, state, ids, query.newest_first,
                  continued ? place_of(*after) : beginning(query.newest_first),
                  static_cast<std::size_t>(query.limit), list);
       if (std::ssize(list) >= query.limit) break;

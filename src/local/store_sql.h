@@ -262,7 +262,8 @@ inline constexpr Statement kStatements[] = {
     {Sql::alarms,
      "SELECT number, kind, labourer, task, message, at FROM alarm ORDER BY number LIMIT ?1"},
 
-    // Lists: of one labourer and state, from after (key, id) on.
+    // Lists: of one labourer and state, from after (key, id) on. Of closed ones: those within ids
+    // ?6 ... ?7, for what is rare in a long job.
     {Sql::queued_up, "SELECT " SOSW_TASK " FROM task WHERE state = 0 AND labourer_id = ?1 "
                      "AND (position, id) > (?2, ?3) ORDER BY position, id LIMIT ?4"},
     {Sql::queued_down, "SELECT " SOSW_TASK " FROM task WHERE state = 0 AND labourer_id = ?1 "
@@ -273,21 +274,26 @@ inline constexpr Statement kStatements[] = {
     {Sql::live_down,
      "SELECT " SOSW_TASK " FROM task WHERE state > 0 AND state = ?5 AND labourer_id = ?1 "
      "AND (due, id) < (?2, ?3) ORDER BY due DESC, id DESC LIMIT ?4"},
-    {Sql::closed_up, "SELECT " SOSW_CLOSED " FROM closed WHERE status = ?5 AND labourer_id = ?1 "
-                     "AND (closed_at, id) > (?2, ?3) ORDER BY closed_at, id LIMIT ?4"},
+    {Sql::closed_up,
+     "SELECT " SOSW_CLOSED " FROM closed WHERE status = ?5 AND labourer_id = ?1 "
+     "AND (closed_at, id) > (?2, ?3) AND +id BETWEEN ?6 AND ?7 ORDER BY closed_at, id LIMIT ?4"},
     {Sql::closed_down, "SELECT " SOSW_CLOSED " FROM closed WHERE status = ?5 AND labourer_id = ?1 "
-                       "AND (closed_at, id) < (?2, ?3) ORDER BY closed_at DESC, id DESC LIMIT ?4"},
-    // Lists of a job: by id, which is the order of its rows. ?4: -1 for every state.
-    {Sql::job_tasks_up,
-     "SELECT " SOSW_TASK " FROM task WHERE id > ?1 AND id <= ?2 AND (?4 < 0 OR +state = ?4) "
-     "ORDER BY id LIMIT ?3"},
-    {Sql::job_tasks_down,
-     "SELECT " SOSW_TASK " FROM task WHERE id >= ?1 AND id < ?2 AND (?4 < 0 OR +state = ?4) "
-     "ORDER BY id DESC LIMIT ?3"},
-    {Sql::job_closed_up, "SELECT " SOSW_CLOSED " FROM closed WHERE id > ?1 AND id <= ?2 "
-                         "AND (?4 < 0 OR +status = ?4) ORDER BY id LIMIT ?3"},
-    {Sql::job_closed_down, "SELECT " SOSW_CLOSED " FROM closed WHERE id >= ?1 AND id < ?2 "
-                           "AND (?4 < 0 OR +status = ?4) ORDER BY id DESC LIMIT ?3"},
+                       "AND (closed_at, id) < (?2, ?3) AND +id BETWEEN ?6 AND ?7 "
+                       "ORDER BY closed_at DESC, id DESC LIMIT ?4"},
+    // Lists of a job: by id, which is the order of its rows. ?4: -1 for every state; ?5: 0 for
+    // every labourer.
+    {Sql::job_tasks_up, "SELECT " SOSW_TASK " FROM task WHERE id > ?1 AND id <= ?2 AND (?4 < 0 OR "
+                                            "+state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
+                        "ORDER BY id LIMIT ?3"},
+    {Sql::job_tasks_down, "SELECT " SOSW_TASK " FROM task WHERE id >= ?1 AND id < ?2 AND (?4 < 0 "
+                                              "OR +state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
+                          "ORDER BY id DESC LIMIT ?3"},
+    {Sql::job_closed_up,
+     "SELECT " SOSW_CLOSED " FROM closed WHERE id > ?1 AND id <= ?2 "
+     "AND (?4 < 0 OR +status = ?4) AND (?5 = 0 OR +labourer_id = ?5) ORDER BY id LIMIT ?3"},
+    {Sql::job_closed_down,
+     "SELECT " SOSW_CLOSED " FROM closed WHERE id >= ?1 AND id < ?2 "
+     "AND (?4 < 0 OR +status = ?4) AND (?5 = 0 OR +labourer_id = ?5) ORDER BY id DESC LIMIT ?3"},
 };
 #undef SOSW_JOB_COLUMNS
 #undef SOSW_JOB_COUNTS
