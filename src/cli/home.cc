@@ -44,6 +44,7 @@ class Nobody final : public engine::Invoker, public engine::MetricSource, public
         invocations.size(), {engine::Invoked::Outcome::rejected, "the engine does not run"});
   }
   int free_slots(const Labourer&) override { return 0; }
+  bool running(std::string_view, std::string_view) override { return false; }
   std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
                                                     Time) override {
     return std::vector<Result<std::optional<double>>>(details.size(), std::optional<double>());

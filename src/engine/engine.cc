@@ -389,7 +389,7 @@ void Engine::sweep(Time now) {
   }
   if (!due.empty()) {
     const auto still_running = [this](std::string_view id, std::string_view claim) {
-      return orchestrator_.running(id, claim);
+      return ports_.invoker.running(id, claim);
     };
     const Scavenger::Pass pass = scavenger_.scavenge(settings_.labourers, due, still_running);
     died_ += pass.dead;

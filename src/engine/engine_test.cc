@@ -36,6 +36,7 @@ class ThreadInvoker final : public Invoker {
     return std::vector<Invoked>(invocations.size());
   }
   int free_slots(const Labourer&) override { return -1; }
+  bool running(std::string_view, std::string_view) override { return false; }
   void connect(Engine& engine) { engine_ = &engine; }
   int most_at_once() {
     const std::lock_guard lock(mutex_);

@@ -84,11 +84,6 @@ Result<Orchestrator::Pass> Orchestrator::orchestrate(const Labourers& labourers,
 
   Result<Exchanged> exchanged = store_.exchange(reports, claims, labourers, now);
   if (!exchanged) return exchanged.error();
-  for (const Report& report : reports) {
-    const auto known = running_.find(report.task_id);
-    if (known != running_.end() && (report.claim.empty() || report.claim == known->second))
-      running_.erase(known);
-  }
   pass.reported = std::move(exchanged->reported);
 
   std::map<std::string_view, int> taken;
@@ -121,7 +116,6 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
       continue;
     }
     invocations.push_back({one.task.id, one.claim, *std::move(payload), &labourer});
-    if (labourer.expiry == Expiry::host) running_[one.task.id] = one.claim;
   }
   const std::vector<Invoked> outcomes = invoker_.invoke(invocations);
 
@@ -188,7 +182,6 @@ void Orchestrator::give_back(std::vector<Release> releases, Pass& pass) {
                  std::make_move_iterator(releases.end()));
     return;
   }
-  for (const Release& release : releases) running_.erase(release.task_id);
 }
 
 void Orchestrator::hold_back(const Labourer& labourer, Invoked::Outcome outcome,
@@ -226,11 +219,6 @@ void Orchestrator::look_at_gates(const std::map<std::string, LabourerStatus>& st
       hold.until = now;  // found so at the start: probe it now
     }
   }
-}
-
-bool Orchestrator::running(std::string_view task_id, std::string_view claim) const {
-  const auto known = running_.find(task_id);
-  return known != running_.end() && known->second == claim;
 }
 
 std::vector<Alarm> Orchestrator::take_alarms() { return std::exchange(alarms_, {}); }

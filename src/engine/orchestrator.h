@@ -53,10 +53,6 @@ class Orchestrator {
   // somebody has changed it.
   void look_at_gates(const std::map<std::string, LabourerStatus>& status, Time now);
 
-  // Attempts of labourers with Expiry::host that were started and have not ended as far as this
-  // object knows.
-  [[nodiscard]] bool running(std::string_view task_id, std::string_view claim) const;
-
   // Labourers that became blocked since the last call, for alarms.
   [[nodiscard]] std::vector<Alarm> take_alarms();
 
@@ -80,7 +76,6 @@ class Orchestrator {
   AuditLog* audit_;
   Settings settings_;
   std::map<std::string, Hold, std::less<>> holds_;
-  std::map<std::string, std::string, std::less<>> running_;  // task id -> claim
   std::vector<Release> owed_;  // releases that the store did not take yet
   std::vector<Alarm> alarms_;
 };

@@ -216,16 +216,5 @@ TEST_F(OrchestratorTest, AStoreThatRefusesChangesNothing) {
   EXPECT_TRUE(invoker_.calls().empty());
 }
 
-TEST_F(OrchestratorTest, KnowsWhatItsHostRuns) {
-  labourers_.at("w").expiry = Expiry::host;
-  const auto ids = add_tasks("w", 1);
-  pass();
-  const std::string claim = task(ids[0]).claim;
-  EXPECT_TRUE(orchestrator_.running(ids[0], claim));
-  EXPECT_FALSE(orchestrator_.running(ids[0], "another"));
-  pass({{Report::Kind::completed, ids[0], claim, {}, {}}});
-  EXPECT_FALSE(orchestrator_.running(ids[0], claim));
-}
-
 }  // namespace
 }  // namespace sosw::engine

@@ -237,6 +237,9 @@ class Invoker {
   // More invocations that it would start at once; what is claimed beyond it would wait. Negative:
   // no limit of its own.
   virtual int free_slots(const Labourer& labourer) = 0;
+  // Whether it has an attempt that it will tell the end of: such a one does not expire, whatever
+  // the clock says.
+  virtual bool running(std::string_view task_id, std::string_view claim) = 0;
 };
 
 // --- The rest

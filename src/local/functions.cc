@@ -73,7 +73,18 @@ void Functions::work() {
     lock.unlock();
     finished_({run(*call.function, call.task_id, call.claim, call.payload)});
     lock.lock();
+    // Only now: between the two the report is on its way, and the attempt must not expire.
+    if (const auto known = running_.find(call.task_id);
+        known != running_.end() && known->second == call.claim) {
+      running_.erase(known);
+    }
   }
+}
+
+bool Functions::running(std::string_view task_id, std::string_view claim) {
+  const std::lock_guard lock(mutex_);
+  const auto known = running_.find(std::string(task_id));
+  return known != running_.end() && known->second == claim;
 }
 
 }  // namespace sosw::local

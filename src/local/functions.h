@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/ports.h"
@@ -34,6 +35,7 @@ class Functions : public engine::Invoker {
 
   std::vector<engine::Invoked> invoke(std::span<const engine::Invocation> invocations) override;
   int free_slots(const Labourer&) override { return -1; }
+  bool running(std::string_view task_id, std::string_view claim) override;
   [[nodiscard]] bool knows(std::string_view labourer_id) const {
     return functions_.find(labourer_id) != functions_.end();
   }
@@ -50,6 +52,8 @@ class Functions : public engine::Invoker {
   std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<Call> calls_;
+  std::unordered_map<std::string, std::string>
+      running_;  // task id -> claim, also while it waits in calls_
   bool stopping_ = false;
   std::vector<std::jthread> threads_;
 };

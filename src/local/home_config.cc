@@ -216,6 +216,28 @@ class Reading {
                        checked.error().hint));
       known_labourers_.push_back(labourer->id);
       config_.labourers[labourer->id] = *labourer;
+      say_how_attempts_end(config_.labourers[labourer->id]);
+    }
+  }
+
+  // Who tells the end of an attempt, and what a restart of the engine does to it.
+  static void say_how_attempts_end(Labourer& labourer) {
+    const auto is = [&](std::string_view key) {
+      const auto* value = labourer.settings.if_contains(key);
+      return value != nullptr && !value->is_null();
+    };
+    const bool child = is("command") || is("exec");
+    if (child || is("http")) {
+      labourer.expiry = Expiry::host;
+      labourer.on_restart = child ? OnRestart::give_back : OnRestart::wait;
+      // Its report may come when its process has ended long ago: only the deadline ends the
+      // waiting.
+      const auto* completes = labourer.settings.if_contains("completes");
+      if (completes != nullptr && *completes == json::value("report"))
+        labourer.expiry = Expiry::deadline;
+    } else if (labourer.arn.empty()) {
+      labourer.expiry = Expiry::host;
+      labourer.on_restart = OnRestart::use_attempt;
     }
   }
 

@@ -281,5 +281,24 @@ TEST(HomeConfig, reads_a_file_or_says_everything_that_is_wrong_with_it) {
   std::filesystem::remove_all(folder);
 }
 
+TEST(HomeConfigTest, SaysHowTheAttemptsOfEachKindOfWorkerEnd) {
+  const std::string_view functions[] = {"inside"};
+  const auto checked = check_home_config(R"({"labourers": {
+    "child": {"exec": ["/bin/true"]}, "away": {"http": "http://127.0.0.1:1/"}, "inside": {},
+    "later": {"command": ["/bin/true"], "completes": "report"},
+    "lambda": {"arn": "arn:aws:lambda:us-west-2:000000000000:function:lambda"}}})",
+                                         "sosw.json", functions);
+  ASSERT_TRUE(checked.config);
+  const auto& labourers = checked.config->labourers;
+  EXPECT_EQ(labourers.at("child").expiry, Expiry::host);
+  EXPECT_EQ(labourers.at("child").on_restart, OnRestart::give_back);
+  EXPECT_EQ(labourers.at("away").expiry, Expiry::host);
+  EXPECT_EQ(labourers.at("away").on_restart, OnRestart::wait);
+  EXPECT_EQ(labourers.at("inside").on_restart, OnRestart::use_attempt);
+  EXPECT_EQ(labourers.at("later").expiry, Expiry::deadline);
+  EXPECT_EQ(labourers.at("lambda").expiry, Expiry::deadline);
+  EXPECT_EQ(labourers.at("lambda").on_restart, OnRestart::wait);
+}
+
 }  // namespace
 }  // namespace sosw::local

@@ -73,7 +73,7 @@ class LambdaHost final : public engine::Invoker {
   std::vector<engine::Invoked> invoke(std::span<const engine::Invocation> invocations) override;
   int free_slots(const Labourer& labourer) override;
   // Whether this host has an attempt that has not ended: what TaskStore::expire asks.
-  [[nodiscard]] bool running(std::string_view task_id, std::string_view claim);
+  bool running(std::string_view task_id, std::string_view claim) override;
 
   struct Answer {
     std::string payload;  // JSON text, or {"errorMessage", "errorType"...}

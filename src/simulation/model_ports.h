@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -198,6 +199,16 @@ class ScriptedInvoker final : public engine::Invoker {
     return answers;
   }
 
+  // Claims that it says it runs; none at the start.
+  void set_running(std::set<std::pair<std::string, std::string>> claims) {
+    std::lock_guard lock(mutex_);
+    running_ = std::move(claims);
+  }
+  bool running(std::string_view task_id, std::string_view claim) override {
+    std::lock_guard lock(mutex_);
+    return running_.count({std::string(task_id), std::string(claim)}) > 0;
+  }
+
   int free_slots(const Labourer& labourer) override {
     std::lock_guard lock(mutex_);
     auto found = free_slots_.find(labourer.id);
@@ -214,6 +225,7 @@ class ScriptedInvoker final : public engine::Invoker {
   std::deque<engine::Invoked> script_;
   Answer answer_;
   std::map<std::string, int, std::less<>> free_slots_;
+  std::set<std::pair<std::string, std::string>> running_;
   std::vector<Call> calls_;
 };
 
