@@ -436,10 +436,12 @@ void LambdaHost::State::end(const RunPtr& run, Run::Verdict verdict, Answer answ
     run->answer(std::move(answer));
   }
   if (!run->task_id.empty()) {
-    tasks.erase(task_key(run->task_id, run->claim));
     // One that was refused while its caller waits is the caller's news.
-    const bool told = run->being_placed && !run->refused.empty();
-    if (run->reports_pending == 0 && !told) conclude(run);
+    if (run->being_placed && !run->refused.empty()) {
+      tasks.erase(task_key(run->task_id, run->claim));
+    } else if (run->reports_pending == 0) {
+      conclude(run);
+    }
   }
   changed.notify_all();
 }
@@ -452,6 +454,7 @@ void LambdaHost::State::conclude(const RunPtr& run) {
   } else {
     outbox.released.push_back(std::get<engine::Release>(std::move(*run->verdict)));
   }
+  concluded.push_back(task_key(run->task_id, run->claim));
   post_flush();
 }
 
@@ -462,12 +465,17 @@ void LambdaHost::State::post_flush() {
 
 void LambdaHost::State::flush() {
   Outcomes ended;
+  std::vector<std::string> told;
   {
     std::lock_guard lock(mutex);
     flush_posted = false;
     ended = std::exchange(outbox, {});
+    told = std::exchange(concluded, {});
   }
   if (options.ended) options.ended(std::move(ended));
+  // Only now: while the news is on its way, the attempt must not expire.
+  std::lock_guard lock(mutex);
+  for (const auto& key : told) tasks.erase(key);
 }
 
 // --- Limits

@@ -103,7 +103,8 @@ struct LambdaHost::State {
   std::mutex mutex;                 // guards all below
   std::condition_variable changed;  // something ended
   std::map<std::string, HostedFunction, std::less<>> functions;
-  std::unordered_map<std::string, RunPtr> tasks;  // by task id and claim
+  std::unordered_map<std::string, RunPtr> tasks;  // by task id and claim, until their end is told
+  std::vector<std::string> concluded;             // those of `tasks` whose end is in the outbox
   std::set<RunPtr> over_http;
   struct KeyHolder {
     HostedFunction* function = nullptr;      // null: the user

@@ -331,7 +331,7 @@ TEST_F(LambdaHostTest, RunsAsManyAtOnceAsItHasSlots) {
     EXPECT_EQ(report_of(task).kind, Report::Kind::completed);
   }
   EXPECT_EQ(host_->free_slots(labourers_["worker"]), 3);
-  EXPECT_FALSE(host_->running("t2", "c-t2"));
+  EXPECT_TRUE(eventually([&] { return !host_->running("t2", "c-t2"); }));
 }
 
 TEST_F(LambdaHostTest, GivesOneProcessSeveralTasksWhenItWantsThem) {
