@@ -2,15 +2,12 @@
 // See home.h.
 #include "cli/home.h"
 
-#include <date/tz.h>
 #include <fmt/format.h>
 
 #include <chrono>
-#include <stdexcept>
 #include <thread>
 
 #include "cli/control.h"
-#include "core/periods.h"
 #include "local/data_folder.h"
 #include "local/sqlite_store.h"
 
@@ -23,18 +20,6 @@ namespace fs = std::filesystem;
 // begun and does not listen yet.
 constexpr auto kLockPatience = std::chrono::seconds{10};
 constexpr auto kLockPause = std::chrono::milliseconds{5};
-
-Result<Date> today_in(std::string_view time_zone, Time now) {
-  if (time_zone.empty() || time_zone == "UTC") return std::chrono::floor<std::chrono::days>(now);
-  try {
-    const auto local =
-        date::locate_zone(time_zone)->to_local(std::chrono::floor<std::chrono::seconds>(now));
-    return Date{std::chrono::floor<std::chrono::days>(local.time_since_epoch())};
-  } catch (const std::runtime_error&) {
-    return invalid(fmt::format("timezone '{}' is not known on this machine", time_zone),
-                   "a name of the tz database: UTC, Europe/Berlin, America/New_York ...");
-  }
-}
 
 // An engine that does not run starts nothing, measures nothing and tells nobody.
 class Nobody final : public engine::Invoker, public engine::MetricSource, public engine::Notifier {
@@ -63,10 +48,6 @@ Result<std::string_view> text_of(const json::object& request, std::string_view k
 
 }  // namespace
 
-Time SystemClock::now() const {
-  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 Result<local::HomeConfig> read_config(const Common& common) {
   auto config = local::read_home_config(common.config);
   if (!config && config.error().code == Code::not_found) {
@@ -76,26 +57,7 @@ Result<local::HomeConfig> read_config(const Common& common) {
   return config;
 }
 
-Result<engine::Engine::Settings> engine_settings(const local::HomeConfig& config) {
-  engine::Engine::Settings settings;
-  settings.labourers = config.labourers;
-  settings.orchestrator.coefficients = config.coefficients;
-  settings.scavenger.retry_tasks_limit = config.retry_tasks_limit;
-  settings.task_manager.max_closed_to_analyse_for_duration =
-      config.max_closed_to_analyse_for_duration;
-  settings.scheduler.schemas = {{"job_schema", config.job_schema},
-                                {"job_schema_variants", config.job_schema_variants}};
-  auto periods = Periods::from_config(config.custom_period_patterns);
-  if (!periods) return periods.error();
-  settings.scheduler.periods = *std::move(periods);
-  settings.scheduler.today = today_in;
-  settings.scheduler.watermark = config.watermark;
-  settings.health_interval_s = config.health_interval_s;
-  return settings;
-}
-
 fs::path data_folder(const Common& common) { return fs::absolute(common.data).lexically_normal(); }
-fs::path database_in(const fs::path& folder) { return folder / "sosw.db"; }
 
 Result<std::unique_ptr<engine::TaskStore>> open_to_read(const Common& common) {
   const fs::path database = database_in(data_folder(common));
@@ -107,16 +69,6 @@ Result<std::unique_ptr<engine::TaskStore>> open_to_read(const Common& common) {
     return std::unique_ptr<engine::TaskStore>();
   }
   auto store = local::SqliteStore::open({.path = database.string()});
-  if (!store) return store.error();
-  return std::unique_ptr<engine::TaskStore>(*std::move(store));
-}
-
-Result<std::unique_ptr<engine::TaskStore>> open_to_write(const fs::path& folder,
-                                                         const local::HomeConfig& config) {
-  using Synchronous = local::StoreOptions::Synchronous;
-  auto store = local::SqliteStore::open(
-      {.path = database_in(folder).string(),
-       .synchronous = config.synchronous_full ? Synchronous::full : Synchronous::normal});
   if (!store) return store.error();
   return std::unique_ptr<engine::TaskStore>(*std::move(store));
 }

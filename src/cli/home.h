@@ -5,36 +5,27 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/assemble.h"
 #include "cli/command.h"
 #include "core/result.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
 #include "local/home_config.h"
+#include "local/system_clock.h"
 
 namespace sosw::cli {
 
-class SystemClock final : public engine::Clock {
- public:
-  Time now() const override;
-};
+using local::SystemClock;
 
 // Errors: invalid, also for a file that is not there, since every command that asks needs it.
 Result<local::HomeConfig> read_config(const Common& common);
 
-// What the configuration means to the engine. Errors: invalid.
-Result<engine::Engine::Settings> engine_settings(const local::HomeConfig& config);
-
 // Absolute.
 std::filesystem::path data_folder(const Common& common);
-std::filesystem::path database_in(const std::filesystem::path& folder);
 
 // The store, to look at; no lock is taken, an engine may be running. Null when nothing has been
 // stored yet.
 Result<std::unique_ptr<engine::TaskStore>> open_to_read(const Common& common);
-// REQUIRES: the lock of the folder.
-Result<std::unique_ptr<engine::TaskStore>> open_to_write(const std::filesystem::path& folder,
-                                                         const local::HomeConfig& config);
-
 // Does what a request asks of an engine, one that runs or one that was made for it:
 //   {"op": "schedule", "event": {...}, "key": text}     {"job_id", "rows", "already"}
 //   {"op": "replay", "task_ids": [...]}                 {"replayed": [true, ...]}
