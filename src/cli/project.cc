@@ -12,10 +12,14 @@
 #include <filesystem>
 #include <memory>
 #include <string_view>
+#include <tuple>
+#include <vector>
 
+#include "cli/assemble.h"
 #include "cli/command.h"
 #include "cli/screen.h"
 #include "cli/version.h"
+#include "local/home_config.h"
 #include "local/owned_fd.h"
 
 namespace sosw::cli {
@@ -105,6 +109,49 @@ int init(const std::string& folder) {
   return kDone;
 }
 
+json::array listed(const std::vector<Error>& problems) {
+  json::array list;
+  for (const Error& problem : problems) {
+    list.push_back(json::object{{"message", problem.message}, {"hint", problem.hint}});
+  }
+  return list;
+}
+
+// All that is wrong at once, on stdout: it is what was asked for.
+int check_config(const Common& common) {
+  const auto text = read_input(common.config);
+  if (!text) return complain(text.error(), kUsage);
+  auto checked = local::check_home_config(text->text, fs::absolute(common.config));
+  if (checked.config) {
+    // What only shows when the parts are put together.
+    if (const auto settings = engine_settings(*checked.config); !settings) {
+      checked.errors.push_back(settings.error());
+    }
+  }
+  const int exit_code = checked.errors.empty() ? kDone : kUsage;
+  if (common.json) {
+    print_json(json::object{{"file", common.config},
+                            {"errors", listed(checked.errors)},
+                            {"warnings", listed(checked.warnings)}});
+    return exit_code;
+  }
+  const Screen screen = Screen::of(stdout);
+  for (const auto& [problems, word, colour] :
+       {std::tuple(&checked.errors, "error", Colour::red),
+        std::tuple(&checked.warnings, "warning", Colour::yellow)}) {
+    for (const Error& problem : *problems) {
+      fmt::print("{}: {}\n", screen.paint(colour, word), problem.text());
+    }
+  }
+  if (checked.errors.empty()) {
+    const auto labourers = checked.config->labourers.size();
+    const auto rules = checked.config->rules.size();
+    fmt::print("{} is right: {} labourer{}, {} rule{}\n", common.config, labourers,
+               labourers == 1 ? "" : "s", rules, rules == 1 ? "" : "s");
+  }
+  return exit_code;
+}
+
 int version(bool as_json) {
   const std::array<std::pair<std::string_view, std::string>, 5> facts{{
       {"version", kVersion},
@@ -140,6 +187,16 @@ void add_project_commands(CLI::App& app, Common& common) {
   auto folder = std::make_shared<std::string>(".");
   start->add_option("DIR", *folder, "where; made when it is not there (default: here)");
   start->callback([&common, folder] { common.run = [folder] { return init(*folder); }; });
+
+  CLI::App* config = add_command(app, common, "config", "Check the configuration: config check",
+                                 "sosw config check --config sosw.json");
+  config->group("Begin");
+  config->require_subcommand(1);
+  CLI::App* check = add_command(*config, common, "check",
+                                "Names everything that is wrong in the configuration at once",
+                                "sosw config check --config sosw.json");
+  add_json_option(check, common);
+  check->callback([&common] { common.run = [&common] { return check_config(common); }; });
 
   CLI::App* facts = add_command(
       app, common, "version", "Versions of sosw and what it is built with", "sosw version --json");
