@@ -23,6 +23,7 @@ using namespace std::chrono_literals;
 // only waiting. No time limit is shorter than the latter.
 constexpr auto kSweep = 50ms;
 constexpr auto kIdleSweep = 1000ms;
+constexpr auto kLongestRefusal = 30'000ms;
 
 std::int64_t epoch_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -137,6 +138,10 @@ std::vector<Invoked> LambdaHost::invoke(std::span<const engine::Invocation> invo
         out = {Outcome::unknown, "this claim has been handed to the host before"};
       } else {
         HostedFunction& f = found->second;
+        if (f.refusals > 0 && Steady::now() < f.refuses_until) {
+          out = {Outcome::rejected, f.refusal};
+          continue;
+        }
         RunPtr run = s.new_run(f, in.payload);
         run->task_id = in.task_id;
         run->claim = in.claim;
@@ -390,6 +395,7 @@ void LambdaHost::State::call_http(const RunPtr& run) {
 // ----------------------------------------------------------------------------------------------------
 
 void LambdaHost::State::complete(const RunPtr& run, json::object result, std::string payload) {
+  run->function->refusals = 0;
   Answer answer{std::move(payload), false, run->request_id, ""};
   Run::Verdict verdict;
   if (!run->task_id.empty() && !run->function->settings.completes_by_report) {
@@ -400,6 +406,7 @@ void LambdaHost::State::complete(const RunPtr& run, json::object result, std::st
 
 void LambdaHost::State::fail(const RunPtr& run, std::string_view type, std::string message,
                              std::optional<std::string> payload) {
+  run->function->refusals = 0;
   Answer answer{payload
                     ? std::move(*payload)
                     : json::serialize(json::object{{"errorType", type}, {"errorMessage", message}}),
@@ -420,6 +427,11 @@ void LambdaHost::State::refuse(const RunPtr& run, const std::string& reason) {
   Run::Verdict verdict;
   if (!run->task_id.empty() && !run->being_placed) {
     verdict = engine::Release{run->task_id, run->claim, engine::Release::Why::rejected, reason};
+    HostedFunction& f = *run->function;
+    f.refusal = reason;
+    if (const auto now = Steady::now(); now >= f.refuses_until) {  // of several at once the first
+      f.refuses_until = now + std::min(1000ms * (1 << std::min(f.refusals++, 5)), kLongestRefusal);
+    }
   }
   end(run, std::move(verdict),
       {json::serialize(

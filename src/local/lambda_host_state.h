@@ -87,9 +87,14 @@ using EnvironmentPtr = std::shared_ptr<Environment>;
 
 struct HostedFunction {
   FunctionSettings settings;
-  std::deque<RunPtr> queue;                        // accepted, waiting for a poll
-  std::vector<EnvironmentPtr> environments;        // starting and ready
-  int in_flight = 0;                               // queued and running
+  std::deque<RunPtr> queue;                  // accepted, waiting for a poll
+  std::vector<EnvironmentPtr> environments;  // starting and ready
+  int in_flight = 0;                         // queued and running
+  // After a refusal that came too late to be an answer of invoke(): what is refused until when, so
+  // that a service that is down is not asked again at once.
+  Steady::time_point refuses_until;
+  std::string refusal;
+  int refusals = 0;                                // in a row
   bool starts = false;                             // the last start of a process succeeded
   std::vector<std::unique_ptr<FunctionLog>> logs;  // by slot
   std::vector<bool> slots;                         // taken

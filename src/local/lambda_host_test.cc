@@ -672,6 +672,13 @@ TEST_F(LambdaHostTest, CallsWebServices) {
   }
   ASSERT_TRUE(wait_for(releases_, 3));
   for (const auto& r : releases_) EXPECT_EQ(r.why, Release::Why::rejected) << r.reason;
+  // It is not asked again at once, but later.
+  int n = 0;
+  const auto again = [&] { return invoke("again" + std::to_string(n++), {}, "busy"); };
+  EXPECT_TRUE(
+      eventually([&] { return again().reason.find("/busy answered 429") != std::string::npos; }));
+  EXPECT_TRUE(eventually([&] { return again().outcome == Outcome::accepted; }));
+  ASSERT_TRUE(wait_for(releases_, 4));
   // It may have been done: nothing is said, only the slot is free again.
   EXPECT_EQ(invoke("t4", {}, "dies").outcome, Outcome::accepted);
   ASSERT_TRUE(wait_for(freed_, 1));
