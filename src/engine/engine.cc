@@ -169,8 +169,9 @@ Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
     }
     woken_.notify_all();
   }
-  if (const auto sent = flush_alarms(ports_.store, ports_.notifier); !sent) {
-    spdlog::error("alarms are kept for the next run: {}", sent.error().message);
+  std::unique_lock alarm_lock(alarm_mutex_);
+  if (const auto sent = send_what_waits(alarm_lock); !sent) {
+    spdlog::error("alarms could not be sent: {}", sent.error().message);
   }
   Outcome ended = outcome.value_or(Outcome{});
   ended.died = died_;
@@ -272,12 +273,27 @@ void Engine::refresh(Time now) {
   stale_ = false;
   orchestrator_.look_at_gates(status_, now);
   for (const auto& [id, one] : status_) {
+    if (live(one) > 0 && settings_.labourers.find(id) == settings_.labourers.end())
+      tell_of_orphans(id, live(one), now);
     Needs& needs = needs_[id];
     const bool queued = count(one, State::queued) > 0;
     if (queued && !needs.queue && !needs.at_limit) again_ = true;  // start it now
     needs.queue = queued;
     needs.make = one.open_jobs > 0;
   }
+}
+
+// Tasks of a labourer that is configured no more stay until it comes back or they are cancelled:
+// somebody must know (D-61).
+void Engine::tell_of_orphans(const std::string& id, std::int64_t tasks, Time now) {
+  if (!orphans_told_.insert(id).second) return;
+  const std::string message =
+      fmt::format("{} tasks of '{}' wait, which is not configured any more", tasks, id);
+  spdlog::warn("{}", message);
+  const std::lock_guard alarm_lock(alarm_mutex_);
+  direct_alarms_.push_back({0, Alarm::Kind::labourer_removed, id, {}, message, now});
+  alarms_waiting_ = true;
+  alarm_woken_.notify_all();
 }
 
 // Stores what was reported and starts what can start.
@@ -471,24 +487,12 @@ void Engine::look_at_health(const Labourers& labourers, const std::stop_token& s
 }
 
 void Engine::send_alarms(const std::stop_token& stop) {
-  std::vector<Alarm> direct;
   std::unique_lock lock(alarm_mutex_);
   for (;;) {
     alarm_woken_.wait(lock, stop, [&] { return alarms_waiting_; });
     if (stop.stop_requested()) return;
     alarms_waiting_ = false;
-    direct.insert(direct.end(), direct_alarms_.begin(), direct_alarms_.end());
-    direct_alarms_.clear();
-    lock.unlock();
-    auto sent = flush_alarms(ports_.store, ports_.notifier);
-    if (sent && !direct.empty()) {
-      if (const auto notified = ports_.notifier.notify(direct); notified) {
-        direct.clear();
-      } else {
-        sent = notified.error();
-      }
-    }
-    lock.lock();
+    const auto sent = send_what_waits(lock);
     if (sent) continue;
     spdlog::error("alarms could not be sent, tried again in {} s: {}", kAlarmRetry,
                   sent.error().message);
@@ -496,6 +500,20 @@ void Engine::send_alarms(const std::stop_token& stop) {
                           [] { return false; });
     alarms_waiting_ = true;
   }
+}
+
+// Those in the store, then those that are only here. Unlocks while it sends.
+Result<void> Engine::send_what_waits(std::unique_lock<std::mutex>& lock) {
+  const std::vector<Alarm> direct = direct_alarms_;
+  lock.unlock();
+  const auto stored = flush_alarms(ports_.store, ports_.notifier);
+  const auto told = direct.empty() ? Result<void>() : ports_.notifier.notify(direct);
+  lock.lock();
+  if (told)
+    direct_alarms_.erase(direct_alarms_.begin(),
+                         direct_alarms_.begin() + static_cast<std::ptrdiff_t>(direct.size()));
+  if (!stored) return stored.error();
+  return told;
 }
 
 }  // namespace sosw::engine

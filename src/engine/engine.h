@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -94,6 +95,7 @@ class Engine {
   void take_back();
   std::int64_t take_back(const Labourer& labourer, const std::vector<Task>& tasks);
   void refresh(Time now);
+  void tell_of_orphans(const std::string& id, std::int64_t tasks, Time now);
   void dispatch(std::unique_lock<std::mutex>& lock);
   void make_rows();
   void sweep(Time now);
@@ -102,6 +104,7 @@ class Engine {
   void note_skipped(const std::vector<Skipped>& skipped);
   void look_at_health(const Labourers& labourers, const std::stop_token& stop);
   void send_alarms(const std::stop_token& stop);
+  Result<void> send_what_waits(std::unique_lock<std::mutex>& lock);
 
   Ports ports_;
   Settings settings_;
@@ -126,6 +129,7 @@ class Engine {
   std::vector<Report> unstored_;  // reports that the store did not take yet
   std::map<std::string, Needs, std::less<>> needs_;
   std::map<std::string, LabourerStatus> status_;
+  std::set<std::string> orphans_told_;
   std::optional<Time> held_until_;
   Time refreshed_{}, registered_{}, store_failed_until_{};
   bool stale_ = true;   // status_ may be out of date in a way that matters

@@ -145,6 +145,8 @@ TEST_F(LoopTest, TasksOfALabourerThatIsConfiguredNoMoreStayAndAreNamed) {
   EXPECT_NE(outcome.message.find("'w', which is not configured any more"), std::string::npos)
       << outcome.message;
   EXPECT_EQ(count(State::queued), 2);
+  ASSERT_EQ(notifier_.delivered().size(), 1u);
+  EXPECT_EQ(notifier_.delivered()[0].kind, Alarm::Kind::labourer_removed);
 }
 
 TEST_F(LoopTest, AJobIsAcceptedWhileItRunsAndMadeByAndBy) {
