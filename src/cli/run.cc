@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -104,6 +105,14 @@ Counts since(const Counts& start, Counts now) {
 
 // --- Signals
 // --------------------------------------------------------------------------------------
+
+// Each worker process needs a handful of descriptors; the usual limit of 1,024 is soon reached.
+void allow_many_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 // The first SIGINT, SIGTERM or SIGHUP asks for an end in order; the second ends the process at
 // once.
@@ -276,13 +285,7 @@ class Wiring {
   }
 
   void take(local::Outcomes outcomes) {
-    if (!outcomes.released.empty()) {
-      if (const auto done = store_->release(outcomes.released, clock_.now()); !done) {
-        spdlog::error("{} claims cannot be given back and will expire: {}",
-                      outcomes.released.size(), done.error().message);
-      }
-      engine_->wake();
-    }
+    if (!outcomes.released.empty()) engine_->give_back(std::move(outcomes.released));
     engine_->finished(std::move(outcomes.reports));
   }
 
@@ -348,6 +351,7 @@ int run(const Common& common, const Arguments& arguments) {
   auto store = open_to_write(folder, *config);
   if (!store) return complain(store.error());
 
+  allow_many_files();
   Signals signals;
   const auto console = std::make_shared<Console>();
   auto logger = std::make_shared<spdlog::logger>("sosw", console);

@@ -66,6 +66,16 @@ void Engine::finished(std::vector<Report> reports) {
   woken_.notify_all();
 }
 
+void Engine::give_back(std::vector<Release> claims) {
+  {
+    const std::lock_guard lock(mutex_);
+    given_back_.insert(given_back_.end(), std::make_move_iterator(claims.begin()),
+                       std::make_move_iterator(claims.end()));
+    slot_free_ = true;
+  }
+  woken_.notify_all();
+}
+
 Result<Reported> Engine::report(Report report) {
   Waiter waiter{std::move(report), std::nullopt};
   std::unique_lock lock(mutex_);
@@ -159,7 +169,7 @@ Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
       sweep(ports_.clock.now());
       if (until_empty && !again_ && !stale_) outcome = finished_for_good();
       lock.lock();
-      if (outcome && inbox_.empty() && waiters_.empty()) break;
+      if (outcome && inbox_.empty() && given_back_.empty() && waiters_.empty()) break;
       outcome.reset();
     }
     running_ = false;
@@ -307,7 +317,12 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
   }
   std::vector<Waiter*> waiters(waiters_.begin(), waiters_.end());
   waiters_.clear();
+  std::vector<Release> given_back = std::exchange(given_back_, {});
   lock.unlock();
+  if (!given_back.empty()) {
+    orchestrator_.owe(std::move(given_back));
+    stale_ = true;
+  }
 
   const Time now = ports_.clock.now();
   again_ = false;

@@ -52,6 +52,9 @@ class Engine {
   // Ends of attempts that the host has seen, or nothing: then a place has become free. Kept until
   // they are stored.
   void finished(std::vector<Report> reports);
+  // Claims that the host could not start or had to break off: given back with the next pass. Kept
+  // until they are stored.
+  void give_back(std::vector<Release> claims);
   // One report; returns when it is durable. Only while run() runs, else unavailable.
   [[nodiscard]] Result<Reported> report(Report report);
   // Queues a job; returns when it is durable. See Scheduler::schedule().
@@ -120,6 +123,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable_any woken_;
   std::vector<Report> inbox_;
+  std::vector<Release> given_back_;
   std::deque<Waiter*> waiters_;  // their reports go with the next exchange
   bool look_again_ = false;
   bool slot_free_ = false;

@@ -238,6 +238,24 @@ TEST_F(LoopTest, AnInterruptedFunctionOfThisProcessHasUsedItsAttempt) {
   EXPECT_EQ(task(ids[0]).state, State::dead);
 }
 
+TEST_F(LoopTest, AClaimThatTheHostGivesBackIsStartedAgain) {
+  const auto ids = add_tasks("w", 1);
+  std::atomic<int> calls = 0;
+  simulation::ScriptedInvoker invoker;
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+  invoker.answer_by([&](const simulation::ScriptedInvoker::Call& call) {
+    if (++calls == 1) {
+      engine.give_back({{call.task_id, call.claim, Release::Why::rejected, "busy"}});
+    } else {
+      engine.finished({{Report::Kind::completed, call.task_id, call.claim, {}, {}}});
+    }
+    return Invoked{};
+  });
+  EXPECT_EQ(engine.run({}, true).why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(calls, 2);
+  EXPECT_EQ(task(ids[0]).attempts, 1);
+}
+
 TEST_F(LoopTest, ATickIsCalledWhenItAskedForIt) {
   simulation::ScriptedInvoker invoker;
   Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());

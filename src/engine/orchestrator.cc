@@ -184,6 +184,11 @@ void Orchestrator::give_back(std::vector<Release> releases, Pass& pass) {
   }
 }
 
+void Orchestrator::owe(std::vector<Release> claims) {
+  owed_.insert(owed_.end(), std::make_move_iterator(claims.begin()),
+               std::make_move_iterator(claims.end()));
+}
+
 void Orchestrator::hold_back(const Labourer& labourer, Invoked::Outcome outcome,
                              const std::string& reason, Time now) {
   Hold& hold = holds_[labourer.id];

@@ -49,6 +49,10 @@ class Orchestrator {
   [[nodiscard]] int get_desired_invocation_number_for_labourer(const Labourer& labourer,
                                                                Time now) const;
 
+  // Claims to give back to the store; the next pass does, and goes on trying until the store takes
+  // them.
+  void owe(std::vector<Release> claims);
+
   // Takes over what the store says of labourers (paused, blocked). Call at the start and after
   // somebody has changed it.
   void look_at_gates(const std::map<std::string, LabourerStatus>& status, Time now);
