@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// A worker written for sosw 0.7 in Python, at home without a change.
+#include <gtest/gtest.h>
+
+#include "e2e/project.h"
+
+namespace sosw::e2e {
+namespace {
+
+TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
+  Project project;
+  json::object config = json::parse(R"({
+    "job_schema": {"chunkable_attrs": [["number", {}]]},
+    "labourers": {"multiply": {
+      "max_simultaneous_invocations": 2, "max_attempts": 1, "timeout": 60,
+      "completes": "report", "environment": {"PYTHONDONTWRITEBYTECODE": "1"}
+    }},
+    "configs": {"multiply_config": {"factor": 7}}
+  })")
+                            .as_object();
+  json::object& labourer = config["labourers"].at("multiply").as_object();
+  labourer["command"] = {python(), "-m", "awslambdaric", "sosw_worker.lambda_handler"};
+  labourer["working_dir"] = source("workers");
+  project.config(config);
+  const Ended scheduled = project.sosw({"schedule", "--job", "-"}, R"({
+    "lambda_name": "multiply", "numbers": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    "isolate_numbers": true})");
+  ASSERT_EQ(scheduled.status, 0) << scheduled;
+
+  const Ended run = project.run_until_empty();
+  EXPECT_EQ(run.status, 0) << run;
+  const json::array tasks = project.tasks({"--state", "done"});
+  EXPECT_EQ(tasks.size(), 12U);
+  for (const json::value& task : tasks) {
+    SCOPED_TRACE(json::serialize(task));
+    const json::value payload = json::parse(task.at("payload").as_string());
+    EXPECT_EQ(task.at("attempts"), 1);
+    EXPECT_EQ(task.at("stat_numbers"), 1);
+    EXPECT_EQ(task.at("result_product"), payload.at("numbers").at(0).as_int64() * 7);
+  }
+}
+
+}  // namespace
+}  // namespace sosw::e2e
