@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "core/periods.h"
+#include "local/function_settings.h"
 #include "local/sqlite_store.h"
 
 namespace sosw::cli {
@@ -29,6 +30,20 @@ Result<Date> today_in(std::string_view time_zone, Time now) {
 }
 
 }  // namespace
+
+std::optional<Error> unreachable_worker(const local::HomeConfig& config) {
+  for (const auto& [id, labourer] : config.labourers) {
+    const auto worker = local::read_function(labourer, config.folder.string());
+    if (!worker) return worker.error();
+    if (!*worker) {
+      return invalid(
+          fmt::format(
+              "labourer '{}': its worker is a function of AWS, which this home does not call", id),
+          "give its command, exec or http; arn alone is for the home on AWS, which is to come");
+    }
+  }
+  return std::nullopt;
+}
 
 Result<engine::Engine::Settings> engine_settings(const local::HomeConfig& config) {
   engine::Engine::Settings settings;

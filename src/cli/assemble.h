@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "core/result.h"
 #include "engine/engine.h"
@@ -12,6 +13,9 @@
 #include "local/home_config.h"
 
 namespace sosw::cli {
+
+// The first labourer whose worker nothing at home can reach: a function of AWS alone.
+std::optional<Error> unreachable_worker(const local::HomeConfig& config);
 
 // Errors: invalid.
 Result<engine::Engine::Settings> engine_settings(const local::HomeConfig& config);

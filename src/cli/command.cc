@@ -97,12 +97,16 @@ std::string help_page(const CLI::App* app, const std::string& name) {
     page += '\n' + group + ":\n";
     for (const CLI::App* command : commands) {
       if (command->get_group() != group) continue;
-      std::string left = command->get_name();
-      for (const CLI::Option* option : command->get_options()) {
-        if (option->get_positional()) left += ' ' + option->get_name(true, false);
-      }
-      const std::string& whole = command->get_description();
-      page += entry(left, whole.substr(0, whole.find('\n')));
+      const auto line = [&](std::string left, const CLI::App* one) {
+        for (const CLI::Option* option : one->get_options()) {
+          if (option->get_positional()) left += ' ' + option->get_name(true, false);
+        }
+        const std::string& whole = one->get_description();
+        page += entry(left, whole.substr(0, whole.find('\n')));
+      };
+      const auto parts = command->get_subcommands({});
+      for (const CLI::App* part : parts) line(command->get_name() + ' ' + part->get_name(), part);
+      if (parts.empty()) line(command->get_name(), command);
     }
   }
   const auto section = [&](const char* title, auto belongs) {
@@ -200,13 +204,13 @@ Result<json::object> read_object(const std::string& argument) {
   return std::move(*value).as_object();
 }
 
-void print_json(const json::value& value) { fmt::print("{}\n", json::serialize(value)); }
+void print_json(const json::value& value) { fmt::print("{}\n", json_text(value)); }
 
 void print_json_list(const json::array& list) {
   std::string text = "[";
   for (const json::value& value : list) {
     text += text.size() > 1 ? ",\n " : "";
-    text += json::serialize(value);
+    text += json_text(value);
   }
   fmt::print("{}]\n", text);
 }
@@ -242,6 +246,8 @@ void append_pretty(const json::value& value, std::size_t indent, std::string& ou
                          [](const json::value& v) { return v.is_structured(); })) {
     list(value.get_array(), '[', ']',
          [&](const json::value& item) { append_pretty(item, indent + 2, out); });
+  } else if (value.is_double()) {
+    append_json(value, out);  // 1795557784.5, where Boost.JSON writes 1.7955577845E9
   } else {
     out += json::serialize(value);
   }

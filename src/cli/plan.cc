@@ -117,10 +117,10 @@ void print_plan(const JobRows& rows, const JobSummary& summary, const Forecast& 
   if (!forecast.seconds) {
     fmt::print("forecast: never, the limit of {} is 0\n", rows.labourer_id());
   } else {
-    fmt::print("forecast: {} {}: {} at a time, {} {}\n", forecast.measured ? "about" : "at most",
+    fmt::print("forecast: {} {}, {} at a time, {} {}\n", forecast.measured ? "about" : "at most",
                duration(*forecast.seconds), screen.number(forecast.limit),
-               duration(forecast.task_s),
-               forecast.measured ? "each on average" : "each, the timeout");
+               forecast.measured ? "on average" : "each ended by its timeout of",
+               duration(forecast.task_s));
   }
   for (const std::string& warning : summary.warnings) {
     fmt::print(stderr, "{} {}\n", Screen::of(stderr).paint(Colour::yellow, "warning:"), warning);

@@ -124,6 +124,9 @@ int check_config(const Common& common) {
   auto checked = local::check_home_config(text->text, fs::absolute(common.config));
   if (checked.config) {
     // What only shows when the parts are put together.
+    if (auto unreachable = unreachable_worker(*checked.config)) {
+      checked.errors.push_back(*std::move(unreachable));
+    }
     if (const auto settings = engine_settings(*checked.config); !settings) {
       checked.errors.push_back(settings.error());
     }
@@ -188,7 +191,7 @@ void add_project_commands(CLI::App& app, Common& common) {
   start->add_option("DIR", *folder, "where; made when it is not there (default: here)");
   start->callback([&common, folder] { common.run = [folder] { return init(*folder); }; });
 
-  CLI::App* config = add_command(app, common, "config", "Check the configuration: config check",
+  CLI::App* config = add_command(app, common, "config", "The configuration",
                                  "sosw config check --config sosw.json");
   config->group("Begin");
   config->require_subcommand(1);

@@ -333,8 +333,10 @@ class Wiring {
 // --------------------------------------------------------------------------------------
 
 int run(const Common& common, const Arguments& arguments) {
+  Signals signals;  // before the first thread: a signal goes to any that does not block it
   const auto config = read_config(common);
   if (!config) return complain(config.error());
+  if (const auto unreachable = unreachable_worker(*config)) return complain(*unreachable);
   auto settings = engine_settings(*config);
   if (!settings) return complain(settings.error());
   const std::string listen = !arguments.listen.empty() ? arguments.listen
@@ -352,7 +354,6 @@ int run(const Common& common, const Arguments& arguments) {
   if (!store) return complain(store.error());
 
   allow_many_files();
-  Signals signals;
   const auto console = std::make_shared<Console>();
   auto logger = std::make_shared<spdlog::logger>("sosw", console);
   logger->set_pattern("%H:%M:%S %l: %v");
@@ -388,6 +389,14 @@ int run(const Common& common, const Arguments& arguments) {
   const double started_at = steady_seconds();
   if (!arguments.until_empty || start.left == 0) {
     spdlog::info("engine on {}, pid {}, http://{}", folder.string(), ::getpid(), text_of(*address));
+  }
+
+  // What was wrong for the last engine may have been mended since: this one finds out itself.
+  for (const auto& [id, one] : *status_at_start) {
+    if (one.blocked.empty()) continue;
+    if (const auto opened = wiring.store().gate(id, std::nullopt, ""); !opened) {
+      return complain(opened.error());
+    }
   }
 
   std::stop_source stop;
@@ -435,7 +444,7 @@ int run(const Common& common, const Arguments& arguments) {
   if (!status) return complain(status.error());
   const Counts counts = since(start, counts_of(*status));
   const Screen screen = Screen::of(stdout);
-  fmt::print("{} done, {} dead, {} left in {:.1f} s ({})\n",
+  fmt::print("{} done, {} dead, {} left in {:.2f} s ({})\n",
              screen.number(counts.closed - counts.dead),
              screen.paint(counts.dead > 0 ? Colour::red : Colour::none, screen.number(counts.dead)),
              screen.number(counts.left), seconds,
@@ -446,12 +455,12 @@ int run(const Common& common, const Arguments& arguments) {
     return complain({Code::unavailable, outcome.message, "see: sosw status"}, kFailed);
   }
   if (!arguments.until_empty) return kDone;
-  if (outcome.died > 0) {
-    return complain({Code::unavailable,
-                     fmt::format("{} {} died", screen.number(outcome.died),
-                                 outcome.died == 1 ? "task has" : "tasks have"),
-                     "see: sosw dead"},
-                    kFailed);
+  if (const std::int64_t died = std::max(outcome.died, counts.dead); died > 0) {
+    return complain(
+        {Code::unavailable,
+         fmt::format("{} {} died", screen.number(died), died == 1 ? "task has" : "tasks have"),
+         "see: sosw dead"},
+        kFailed);
   }
   if (outcome.why == Why::stopped && counts.left > 0) {
     return complain(

@@ -17,7 +17,7 @@ namespace sosw::cli {
 namespace {
 
 constexpr int kGap = 2;        // between two columns
-constexpr int kNarrowest = 8;  // of a flexible column
+constexpr int kNarrowest = 5;  // of a flexible column
 
 struct Glyph {
   char32_t code = 0;

@@ -195,8 +195,18 @@ std::string last_error(const Task& task) {
     return value == nullptr || value->is_null() ? std::string() : plain(*value);
   };
   std::string error = text("result_error");
-  if (const std::string type = text("result_error_type"); !type.empty()) {
+  // Runtime.* only says in other words what the host's own error tells.
+  if (const std::string type = text("result_error_type");
+      !type.empty() && !(type.starts_with("Runtime.") && !error.empty())) {
     error = error.empty() ? type : type + ": " + error;
+  }
+  // What the worker wrote last is most often the reason.
+  std::string log = text("result_log");
+  log.erase(log.find_last_not_of(" \t\r\n") + 1);
+  const std::size_t last_line = log.rfind('\n');
+  if (last_line != std::string::npos) log.erase(0, last_line + 1);
+  if (!log.empty() && error.find(log) == std::string::npos) {
+    error = error.empty() ? log : log + " (" + error + ")";
   }
   if (error.empty() && task.extra.contains("silent")) error = "no report in time";
   return error;

@@ -114,7 +114,7 @@ int retry(const Common& common, std::vector<std::string> ids, bool all,
   }
   if (common.json) {
     print_json(json::object{{"replayed", replayed}});
-  } else {
+  } else if (replayed > 0 || all) {
     fmt::print("{} {} queued again\n", Screen::of(stdout).number(replayed),
                replayed == 1 ? "task is" : "tasks are");
   }
