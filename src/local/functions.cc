@@ -55,6 +55,7 @@ std::vector<engine::Invoked> Functions::invoke(std::span<const engine::Invocatio
                                    invocations[i].labourer->id)};
         continue;
       }
+      running_.insert_or_assign(invocations[i].task_id, invocations[i].claim);
       calls_.push_back(
           {&found->second, invocations[i].task_id, invocations[i].claim, invocations[i].payload});
     }

@@ -62,6 +62,32 @@ TEST_F(FunctionsTest, ReportsWhatEachCallGave) {
   EXPECT_TRUE(reports_[4].result.empty());
 }
 
+// One that it does not know of would expire while it runs, and run twice.
+TEST_F(FunctionsTest, KnowsAnAttemptUntilItsEndHasBeenTold) {
+  std::latch begun(1), go_on(1);
+  bool while_told = false;
+  {
+    Functions* self = nullptr;
+    Functions functions(
+        {{"f",
+          [&](const json::object&) -> json::value {
+            begun.count_down();
+            go_on.wait();
+            return nullptr;
+          }}},
+        [&](const std::vector<Report>&) { while_told = self->running("t", "c1"); }, 1);
+    self = &functions;
+    EXPECT_FALSE(functions.running("t", "c1"));
+    functions.invoke(std::vector<engine::Invocation>{{"t", "c1", "{}", &f_}});
+    begun.wait();
+    EXPECT_TRUE(functions.running("t", "c1"));
+    EXPECT_FALSE(functions.running("t", "c2"));
+    go_on.count_down();
+    while (functions.running("t", "c1")) std::this_thread::yield();
+  }
+  EXPECT_TRUE(while_told);
+}
+
 TEST_F(FunctionsTest, RunsOnAllItsThreads) {
   std::latch done(2);
   std::latch both(2);  // each call waits for the other one
