@@ -312,7 +312,8 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
   if (unstored_.empty()) {
     unstored_ = std::exchange(inbox_, {});
   } else {
-    unstored_.insert(unstored_.end(), inbox_.begin(), inbox_.end());
+    unstored_.insert(unstored_.end(), std::make_move_iterator(inbox_.begin()),
+                     std::make_move_iterator(inbox_.end()));
     inbox_.clear();
   }
   std::vector<Waiter*> waiters(waiters_.begin(), waiters_.end());
@@ -326,14 +327,15 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
 
   const Time now = ports_.clock.now();
   again_ = false;
-  std::vector<Report> reports = unstored_;
-  for (const Waiter* waiter : waiters) reports.push_back(waiter->report);
+  // Behind those that are kept until they are stored: who waits repeats a report himself.
+  const std::size_t kept = unstored_.size();
+  for (Waiter* waiter : waiters) unstored_.push_back(std::move(waiter->report));
   std::vector<std::string_view> which;
   for (auto& [id, needs] : needs_) {
     needs.at_limit = false;
     if (needs.queue) which.push_back(id);
   }
-  auto pass = orchestrator_.orchestrate(settings_.labourers, which, reports);
+  auto pass = orchestrator_.orchestrate(settings_.labourers, which, unstored_);
   if (!pass) {
     if (!store_failing_) {
       spdlog::error("the store does not take reports: {}", pass.error().text());
@@ -344,6 +346,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
     }
     store_failing_ = true;
     store_failed_until_ = after(now, kStoreRetry);
+    unstored_.resize(kept);
   } else {
     store_failing_ = false;
     bool dead = false;
@@ -355,6 +358,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
       if (reported.state == State::retry) stale_ = true;  // to learn when it is due
       if (reported.answer == Answer::late) stale_ = true;
     }
+    if (which.empty() && !unstored_.empty()) stale_ = true;  // perhaps those were the last ones
     unstored_.clear();
     for (const std::string& id : pass->short_of) {
       // The next look at the counts tells whether the queue or the limit was short.
@@ -363,7 +367,6 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
       needs.at_limit = true;
       stale_ = true;
     }
-    if (which.empty() && !reports.empty()) stale_ = true;  // perhaps those were the last ones
     held_until_ = pass->next;
     again_ = pass->full_batch;
     note_skipped(pass->skipped);
@@ -379,10 +382,9 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
 
   lock.lock();
   if (!waiters.empty()) {
-    const std::size_t first = reports.size() - waiters.size();
     for (std::size_t i = 0; i < waiters.size(); ++i) {
       waiters[i]->answer =
-          pass ? Result<Reported>(pass->reported[first + i]) : Result<Reported>(pass.error());
+          pass ? Result<Reported>(pass->reported[kept + i]) : Result<Reported>(pass.error());
     }
     woken_.notify_all();
   }
