@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// BEGIN IMMEDIATE, a SAVEPOINT for each request, COMMIT, then the answers.
+// BEGIN IMMEDIATE, a SAVEPOINT for each of several requests, COMMIT, then the answers.
 #include "local/group_writer.h"
 
 #include <fmt/format.h>
@@ -14,16 +14,6 @@ GroupWriter::GroupWriter(const StoreOptions& options, std::string pragmas,
       checkpointer_(options.path, pragmas_) {
   writes_ = std::make_unique<Writes>(*session_, options_);
   checkpointer_.watch(session_->database());
-  thread_ = std::thread([this] { loop(); });
-}
-
-GroupWriter::~GroupWriter() {
-  {
-    std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  filled_.notify_one();
-  thread_.join();
 }
 
 std::optional<Error> GroupWriter::execute(std::string_view doing,
@@ -31,33 +21,32 @@ std::optional<Error> GroupWriter::execute(std::string_view doing,
   Request request{doing, apply, {}, false, {}};
   std::unique_lock lock(mutex_);
   inbox_.push_back(&request);
-  if (inbox_.size() == 1) filled_.notify_one();
-  request.done.wait(lock, [&] { return request.finished; });
-  return std::move(request.error);
-}
+  request.done.wait(lock, [&] { return request.finished || !writing_; });
+  if (request.finished) return std::move(request.error);
 
-void GroupWriter::loop() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    filled_.wait(lock, [&] { return ending_ || !inbox_.empty(); });
-    if (inbox_.empty()) return;
-    const std::vector<Request*> group = std::exchange(inbox_, {});
-    lock.unlock();
-    write(group);
-    lock.lock();
-    for (Request* request : group) {
-      request->finished = true;
-      request->done.notify_one();
-    }
+  // Nobody writes: this thread does, for all that wait. A thread of its own would cost two changes
+  // of threads for each commit, which is more than the commit.
+  writing_ = true;
+  const std::vector<Request*> group = std::exchange(inbox_, {});
+  lock.unlock();
+  write(group);
+  lock.lock();
+  writing_ = false;
+  for (Request* other : group) {
+    other->finished = true;
+    other->done.notify_one();
   }
+  if (!inbox_.empty()) inbox_.front()->done.notify_one();
+  return std::move(request.error);
 }
 
 void GroupWriter::write(const std::vector<Request*>& group) {
   try {
     if (!session_) open();
     session_->run(Sql::begin_write);
-    for (Request* request : group) write_one(*request);
-    session_->run(Sql::commit);
+    bool any = false;
+    for (Request* request : group) any |= write_one(*request, group.size() == 1);
+    session_->run(any ? Sql::commit : Sql::rollback);
   } catch (const SqliteError& error) {
     for (Request* request : group)
       request->error = error.error(fmt::format("{}: not done", request->doing));
@@ -70,8 +59,8 @@ void GroupWriter::write(const std::vector<Request*>& group) {
   }
 }
 
-void GroupWriter::write_one(Request& request) {
-  session_->run(Sql::savepoint);
+bool GroupWriter::write_one(Request& request, bool alone) {
+  if (!alone) session_->run(Sql::savepoint);
   bool keep = false;
   try {
     keep = request.apply(*writes_);
@@ -89,11 +78,10 @@ void GroupWriter::write_one(Request& request) {
         Error{Code::internal, fmt::format("{}: not done: {}", request.doing, error.what()), {}};
     keep = false;
   }
-  if (!keep) {
-    session_->run(Sql::rollback_to_savepoint);
-    writes_->forget();
-  }
-  session_->run(Sql::release_savepoint);
+  if (!keep && !alone) session_->run(Sql::rollback_to_savepoint);
+  if (!keep) writes_->forget();
+  if (!alone) session_->run(Sql::release_savepoint);
+  return keep;
 }
 
 void GroupWriter::open() {

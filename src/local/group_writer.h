@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The one thread that writes to the store: whatever has come in becomes one transaction.
+// Writes to the store by one thread at a time: what comes in meanwhile becomes the next
+// transaction.
 #pragma once
 
 #include <condition_variable>
@@ -9,7 +10,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 #include "core/result.h"
@@ -25,10 +25,10 @@ class GroupWriter {
   GroupWriter(const StoreOptions& options, std::string pragmas, std::unique_ptr<Session> session);
   GroupWriter(const GroupWriter&) = delete;
   GroupWriter& operator=(const GroupWriter&) = delete;
-  ~GroupWriter();  // writes what is still in the inbox
 
-  // Runs `request` in the writer's thread and gives its answer once it is committed. An error of
-  // its own undoes only itself. `doing` says what has not been done when the disk fails.
+  // Runs `request`, in this thread or in another one that is here as well, and gives its answer
+  // once it is committed. An error of its own undoes only itself. `doing` says what has not been
+  // done when the disk fails.
   template <class T>
   Result<T> run(std::string_view doing, const std::function<Result<T>(Writes&)>& request) {
     std::optional<Result<T>> answer;
@@ -49,23 +49,20 @@ class GroupWriter {
     std::condition_variable done;
   };
   std::optional<Error> execute(std::string_view doing, const std::function<bool(Writes&)>& apply);
-  void loop();
   void write(const std::vector<Request*>& group);
-  void write_one(Request& request);
+  bool write_one(Request& request, bool alone);  // whether there is something to commit
   void open();
 
   const StoreOptions& options_;
   const std::string pragmas_;
-  // Of the writer's thread. No session: it was closed after a failure.
+  // Of the thread that writes. No session: it was closed after a failure.
   std::unique_ptr<Session> session_;
   std::unique_ptr<Writes> writes_;
   Checkpointer checkpointer_;
 
   std::mutex mutex_;
-  std::condition_variable filled_;
   std::vector<Request*> inbox_;
-  bool ending_ = false;
-  std::thread thread_;
+  bool writing_ = false;
 };
 
 }  // namespace sosw::local

@@ -21,8 +21,8 @@ struct StoreOptions {
   std::int64_t task_step = kTaskStep;
 };
 
-// Writes of all threads go through one thread, which commits whatever has come in as one group
-// before it answers; looks have connections of their own and never wait for writes. Several objects
+// Writes are made by one of the threads that call, for all that have called meanwhile: as one group,
+// committed before any of them is answered; looks have connections of their own and never wait for writes. Several objects
 // on one file, in any processes of one machine, are safe. When the disk is full or fails, a call
 // answers `exhausted`, nothing of it is done, and later calls work as soon as there is space.
 class SqliteStore final : public engine::TaskStore {
