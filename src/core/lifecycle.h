@@ -15,7 +15,7 @@ enum class Event : std::uint8_t {
   make,      // folded row -> queued
   claim,     // queued -> running
   start,     // running, the worker asks whether its claim is current (AWS)
-  release,   // running -> queued, claim and attempt given back
+  release,   // running -> queued, claim and attempt given back; of a cancelled job: closed
   complete,  // report of a completion
   fail,      // report of a failure
   expire,    // nobody reported in time

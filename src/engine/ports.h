@@ -174,7 +174,9 @@ class TaskStore {
   virtual Result<Exchanged> exchange(std::span<const Report> reports,
                                      std::span<const ClaimRequest> claims,
                                      const Labourers& labourers, Time now) = 0;
-  // Gives claims back. False: that claim was not current any more, nothing was changed.
+  // Gives claims back; a task of a cancelled job is closed instead, for nobody would claim it
+  // again, unless it has been replayed by hand. False: that claim was not current any more, nothing
+  // was changed.
   virtual Result<std::vector<bool>> release(std::span<const Release> claims, Time now) = 0;
   // Ends attempts past their deadline, oldest first, except those that `still_running` knows.
   using StillRunning = std::function<bool(std::string_view task_id, std::string_view claim)>;
@@ -192,7 +194,8 @@ class TaskStore {
   virtual Result<std::vector<bool>> replay(std::span<const std::string> task_ids, Time now) = 0;
   // The folded rest of the job is gone at once; queued and retry rows are closed as cancelled, at
   // most `at_most` in one call; running ones finish. Gives how many rows are left to close: call
-  // again. Errors: not_found, conflict (it has nothing left to cancel).
+  // again; meanwhile no claim takes them. Errors: not_found, conflict (it has nothing left to
+  // cancel).
   virtual Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) = 0;
   // Sets paused or blocked (empty reason: not blocked any more) of a labourer; nullopt leaves it as
   // it is.

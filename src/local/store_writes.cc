@@ -60,6 +60,9 @@ bool is_token_of(std::string_view token, std::int64_t claim) {
   return claim > 0 && token == claim_token(claim);
 }
 
+// A new wish: the cancellation of its job does not concern it.
+bool replayed_by_hand(const json::object& extra) { return extra.contains("replays"); }
+
 // Of the jitter: the same for one attempt however often it is asked, different between attempts.
 std::uint64_t seed_of(const Row& row) {
   return static_cast<std::uint64_t>(row.id) * 1'000'003 + static_cast<std::uint64_t>(row.claim);
@@ -220,12 +223,12 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time 
     json::object extra = attributes(*row);
     switch (given.why) {
       case Release::Why::rejected:
-        release_to_queue(*row, extra, given.reason, now);
+        give_back(*row, std::move(extra), given.reason, now);
         break;
       case Release::Why::interrupted:
         add(extra, "interrupted", 1);
         if (integer(extra, "interrupted").value_or(0) < engine::kInterruptions)
-          release_to_queue(*row, extra, given.reason, now);
+          give_back(*row, std::move(extra), given.reason, now);
         else
           end_attempt(*row, std::move(extra), unconfigured(session_.labourer_name(row->labourer)),
                       "interrupted too often", now);
@@ -239,8 +242,17 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time 
   return released;
 }
 
-void Writes::release_to_queue(const Row& row, const json::object& extra, std::string_view why,
-                              Time now) {
+void Writes::give_back(const Row& row, json::object extra, std::string_view why, Time now) {
+  record(row, "released", {{"claim", claim_token(row.claim)}, {"reason", why}}, now);
+  if (job_cancelled(row.id) && !replayed_by_hand(extra)) {
+    if (const auto late_at = integer(extra, "late_at")) {
+      close(row, State::done, row.attempts, extra, late_at, now);
+    } else {
+      extra["reason"] = "cancelled";
+      close(row, State::cancelled, row.attempts - 1, extra, std::nullopt, now);
+    }
+    return;
+  }
   std::optional<std::int64_t> oldest;
   if (Rows rows = session_.query(Sql::oldest_position, row.labourer); rows.next())
     oldest = rows.integer(0);
@@ -252,7 +264,11 @@ void Writes::release_to_queue(const Row& row, const json::object& extra, std::st
                            std::int64_t{row.attempts - 1}, TextOrNull{text}),
               row.id);
   move_count(row.labourer, State::running, State::queued);
-  record(row, "released", {{"claim", claim_token(row.claim)}, {"reason", why}}, now);
+}
+
+bool Writes::job_cancelled(std::int64_t id) {
+  const auto job = session_.job_of(id);
+  return job && (job->state == JobState::cancelling || job->state == JobState::cancelled);
 }
 
 // --- Ends
@@ -281,10 +297,7 @@ State Writes::end_attempt(const Row& row, json::object extra, const Labourer& la
     return State::dead;
   }
   // The rest of a cancelled job is not kept waiting: requeue() closes it at once.
-  const auto job = session_.job_of(row.id);
-  if (job && (job->state == JobState::cancelling || job->state == JobState::cancelled) &&
-      !task.extra.contains("replays"))
-    fate.due = epoch_seconds(now);
+  if (job_cancelled(row.id) && !replayed_by_hand(task.extra)) fate.due = epoch_seconds(now);
   const std::string text = text_of(task.extra);
   must_change(
       session_.run(Sql::end_in_retry, row.id, row.claim, fate.due * kSecond, TextOrNull{text}),
@@ -324,12 +337,10 @@ Result<std::vector<std::string>> Writes::requeue(std::string_view labourer_id, s
   }
   // Nobody else closes a row of a cancelled job that was running when the job was cancelled.
   std::erase_if(due, [&](std::int64_t id) {
-    const auto job = session_.job_of(id);
-    if (!job || (job->state != JobState::cancelling && job->state != JobState::cancelled))
-      return false;
+    if (!job_cancelled(id)) return false;
     const auto row = session_.head(id);
     json::object extra = attributes(*row);
-    if (extra.contains("replays")) return false;  // replayed by hand after the cancellation
+    if (replayed_by_hand(extra)) return false;
     extra["reason"] = "cancelled";
     close(*row, State::cancelled, row->attempts, extra, std::nullopt, now);
     return true;

@@ -70,7 +70,8 @@ class Writes {
 
   engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
   void claim(const engine::ClaimRequest& request, Time now, std::vector<engine::Claimed>& claimed);
-  void release_to_queue(const Row& row, const json::object& extra, std::string_view why, Time now);
+  void give_back(const Row& row, json::object extra, std::string_view why, Time now);
+  bool job_cancelled(std::int64_t id);
   // What a bad end makes of a running task; `why` is what history and alarm say.
   State end_attempt(const Row& row, json::object extra, const Labourer& labourer,
                     std::string_view why, Time now);

@@ -175,6 +175,7 @@ Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_mos
     close(*row, State::cancelled, now);
     --left;
   }
+  entry->cancelling = left > 0;
   return left;
 }
 
@@ -216,8 +217,8 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
     if (options_.two_step && (found == State::running || found == State::queued)) {
       task.state = State::completed;
       // Else it would look like a queued task, and its duration would be half a century.
-      task.greenfield =
-          row->claimed_greenfield ? row->claimed_greenfield : epoch_seconds(now) + options_.invocation_delta;
+      task.greenfield = row->claimed_greenfield ? row->claimed_greenfield
+                                                : epoch_seconds(now) + options_.invocation_delta;
     } else {
       close(*row, State::done, now);
     }
@@ -243,7 +244,7 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
   std::vector<Claimed> claimed;
   for (Row* row : queue(request.labourer_id)) {
     if (free <= 0) break;
-    if (given_up(*row)) continue;
+    if (jobs_[row->job].cancelling) continue;
     if (request.task_id && row->task.id != *request.task_id) continue;
     --free;
     Task& task = row->task;
@@ -276,11 +277,11 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, T
     released[i] = true;
     switch (given.why) {
       case Release::Why::rejected:
-        release_to_queue(*row);
+        give_back(*row, now);
         break;
       case Release::Why::interrupted:
         if (++row->interrupted < engine::kInterruptions)
-          release_to_queue(*row);
+          give_back(*row, now);
         else
           end_attempt(*row, unconfigured(row->task.labourer_id), now);
         break;
@@ -292,6 +293,17 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, T
     }
   }
   return released;
+}
+
+void ModelStore::give_back(Row& row, Time now) {
+  if (!given_up(row)) return release_to_queue(row);
+  if (late_completion_closes(row.task)) {
+    row.task.completed_at = integer(row.task.extra, "late_at");
+    close(row, State::done, now);
+  } else {
+    row.task.attempts -= 1;
+    close(row, State::cancelled, now);
+  }
 }
 
 void ModelStore::release_to_queue(Row& row) {

@@ -59,6 +59,7 @@ class ModelStore : public engine::TaskStore {
     engine::JobStatus status;  // id of a task made directly: the job of all such
     JobRows rows;
     std::int64_t first_row = 0;  // number of row 0 in its task id
+    bool cancelling = false;     // cancel() has left rows to close
   };
   struct Row {
     Task task;
@@ -84,7 +85,7 @@ class ModelStore : public engine::TaskStore {
   Rows select(std::string_view labourer_id, State state);
   // Queued rows in queue order, those of cancelled jobs too.
   Rows queue(std::string_view labourer_id);
-  // Its job is cancelled, and nobody has replayed it by hand since.
+  // Its job is cancelled, and nobody has replayed it by hand.
   bool given_up(const Row& row) const;
   JobEntry* first_open_job(std::string_view labourer_id);
   std::optional<Positions> at_tail(std::string_view labourer_id, std::int64_t rows);
@@ -93,6 +94,7 @@ class ModelStore : public engine::TaskStore {
   engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
   std::vector<engine::Claimed> claim(const engine::ClaimRequest& request, Time now);
   void release_to_queue(Row& row);
+  void give_back(Row& row, Time now);
   void end_attempt(Row& row, const Labourer& labourer, Time now);
   void close(Row& row, State state, Time now);
   void count_closed(const Row& row, std::int64_t n);

@@ -428,6 +428,70 @@ TEST_P(TaskStoreTest, an_attempt_that_fails_after_the_cancel_is_not_the_beginnin
   EXPECT_THAT(claim(1), IsEmpty());
 }
 
+TEST_P(TaskStoreTest, a_claim_that_is_given_back_after_the_cancel_closes_its_task) {
+  const std::string id = accept(job_of(2, "k"));
+  const auto running = claim(2);
+  ASSERT_THAT(running, SizeIs(2));
+  EXPECT_EQ(cancel(id), 0);
+  EXPECT_TRUE(release(running[0], engine::Release::Why::rejected));
+  EXPECT_TRUE(release(running[1], engine::Release::Why::interrupted));
+  for (const auto& one : running) {
+    EXPECT_EQ(state(one.task.id), State::cancelled);
+    EXPECT_EQ(task(one.task.id).attempts, 0);
+    EXPECT_EQ(task(one.task.id).closed_at, epoch_seconds(now_));
+    EXPECT_FALSE(release(one)) << "it is over";
+  }
+  EXPECT_EQ(job(id).cancelled, 2);
+  EXPECT_THAT(claim(2), IsEmpty());
+  EXPECT_THAT(alarms(), IsEmpty());
+}
+
+TEST_P(TaskStoreTest, what_is_given_back_between_two_portions_of_a_cancel_is_closed_too) {
+  const std::string id = accept(job_of(3, "k"));
+  const auto running = claim_one();
+  EXPECT_EQ(cancel(id, 1), 1);
+  EXPECT_TRUE(release(running));
+  EXPECT_EQ(state(running.task.id), State::cancelled);
+  EXPECT_EQ(cancel(id, 1), 0);
+  EXPECT_EQ(job(id).cancelled, 3);
+}
+
+TEST_P(TaskStoreTest, a_claim_given_back_after_the_cancel_keeps_a_late_completion) {
+  const std::string id = accept(job_of(1, "k"));
+  const auto first = claim_one();
+  fail(first.task.id, first.claim);
+  wait(kRetryDelay);
+  requeue();
+  const auto second = claim_one();
+  ASSERT_EQ(complete(first.task.id, first.claim).answer, Answer::stale);
+  const auto completed_at = epoch_seconds(now_);
+  EXPECT_EQ(cancel(id), 0);
+  wait(1);
+  EXPECT_TRUE(release(second));
+  EXPECT_EQ(state(second.task.id), State::done);
+  EXPECT_EQ(task(second.task.id).completed_at, completed_at);
+  EXPECT_EQ(job(id).done, 1);
+  EXPECT_EQ(job(id).cancelled, 0);
+}
+
+TEST_P(TaskStoreTest, a_task_replayed_by_hand_outlives_the_cancel_of_its_job) {
+  const std::string id = accept(job_of(2, "k"));
+  const std::string dead = task_id(id, 0);
+  kill(dead);
+  EXPECT_EQ(cancel(id), 0);
+  ASSERT_TRUE(replay(dead));
+  const auto claimed = claim_one();
+  EXPECT_EQ(claimed.task.id, dead);
+  EXPECT_TRUE(release(claimed));
+  const auto again = claim_one();
+  fail(dead, again.claim);
+  EXPECT_THAT(requeue(), IsEmpty()) << "it waits for its retry";
+  wait(kRetryDelay);
+  EXPECT_THAT(requeue(), ElementsAre(dead));
+  EXPECT_EQ(complete(dead, claim_one().claim).answer, Answer::applied);
+  EXPECT_EQ(job(id).done, 1);
+}
+
 TEST_P(TaskStoreTest, cancel_tells_what_it_cannot_do) {
   const auto nowhere = store().cancel("0123456789abcdef0123", 10, now_);
   ASSERT_FALSE(nowhere);

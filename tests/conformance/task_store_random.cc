@@ -341,18 +341,20 @@ class Walk {
     return fmt::format("replay {}", fmt::join(ours, ", "));
   }
 
-  // Whole jobs, each once: what a second cancel says while the last rows run is no promise.
+  // Each job until nothing is left to close: what one more cancel says while the last rows run is
+  // no promise.
   std::string cancel() {
     if (jobs_.empty()) return "nothing";
     const auto chosen = jobs_.begin() + pick(static_cast<std::int64_t>(jobs_.size()));
     const std::string id = *chosen;
-    jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), id), jobs_.end());
-    const auto a = opened_.store().cancel(id, 1'000, now_);
-    const auto b = model_.cancel(id, 1'000, now_);
+    const std::int64_t at_most = pick(2) == 0 ? pick(4) : 1'000;
+    const auto a = opened_.store().cancel(id, at_most, now_);
+    const auto b = model_.cancel(id, at_most, now_);
     if (same_kind(a, b)) {
       EXPECT_EQ(*a, *b);
     }
-    return fmt::format("cancel {}", id);
+    if (!a || *a == 0) jobs_.erase(std::remove(jobs_.begin(), jobs_.end(), id), jobs_.end());
+    return fmt::format("cancel {} rows of {}", at_most, id);
   }
 
   std::string alarms() {
@@ -431,11 +433,17 @@ void walk(const StoreUnderTest& under_test, const StoreSettings& settings, std::
 }
 
 TEST_P(TaskStoreTest, random_calls_have_the_answers_of_the_model) {
-  const auto seed = setting("SOSW_SEED", 0);
-  const auto steps = setting("SOSW_STEPS", 400);
-  for (std::uint64_t i = 0; i < (seed ? 1 : 6) && !HasFailure(); ++i) {
-    const std::uint64_t this_seed = seed ? seed : 20'261'124 + i;
-    walk(GetParam(), {.two_step = this_seed % 2 == 1, .task_step = kTaskStep}, this_seed, steps);
+  struct Walked {
+    std::uint64_t seed, steps;
+  };
+  // 3 and 5 have found claims of tasks whose job was cancelled.
+  std::vector<Walked> walks = {{3, 800}, {5, 800}};
+  for (std::uint64_t i = 0; i < 6; ++i) walks.push_back({20'261'124 + i, 400});
+  if (const auto seed = setting("SOSW_SEED", 0)) walks = {{seed, 400}};
+  for (const auto& [seed, steps] : walks) {
+    walk(GetParam(), {.two_step = seed % 2 == 1, .task_step = kTaskStep}, seed,
+         setting("SOSW_STEPS", steps));
+    if (HasFailure()) return;
   }
 }
 
