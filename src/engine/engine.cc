@@ -16,6 +16,7 @@ constexpr double kLookAgainIdle = 10;
 constexpr double kStoreRetry = 1;
 constexpr double kRegisterAgain = 60;
 constexpr double kAlarmRetry = 5;
+constexpr std::int64_t kCancelBatch = 10'000;
 
 std::int64_t count(const LabourerStatus& status, State state) {
   const auto found = status.tasks.find(state);
@@ -100,9 +101,8 @@ Result<std::vector<bool>> Engine::replay(std::span<const std::string> task_ids) 
 }
 
 Result<void> Engine::cancel(std::string_view job_id) {
-  constexpr std::int64_t kBatch = 10'000;
   for (;;) {
-    const auto left = ports_.store.cancel(job_id, kBatch, ports_.clock.now());
+    const auto left = ports_.store.cancel(job_id, kCancelBatch, ports_.clock.now());
     if (!left) return left.error();
     if (*left == 0) break;
   }
@@ -146,6 +146,7 @@ Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
     running_ = true;
   }
   take_back();
+  finish_cancellations(stop);
   std::optional<Outcome> outcome;
   {
     std::jthread alarms([this](const std::stop_token& s) { send_alarms(s); });
@@ -247,6 +248,26 @@ void Engine::take_back() {
     }
     if (count > 0)
       spdlog::warn("{}: {} tasks were running when the last engine ended; taken back", id, count);
+  }
+}
+
+// Whoever cancelled may have died between two portions: then nobody else closes what waits.
+void Engine::finish_cancellations(const std::stop_token& stop) {
+  const auto jobs = ports_.store.cancelling();
+  if (!jobs) {
+    spdlog::error("unfinished cancellations stay for the next run: {}", jobs.error().message);
+    return;
+  }
+  for (const std::string& id : *jobs) {
+    for (std::int64_t left = 1; left > 0 && !stop.stop_requested();) {
+      const auto rest = ports_.store.cancel(id, kCancelBatch, ports_.clock.now());
+      if (!rest) {
+        spdlog::error("the cancellation of job {} stays for the next run: {}", id,
+                      rest.error().message);
+        break;
+      }
+      left = *rest;
+    }
   }
 }
 

@@ -83,7 +83,8 @@ class Engine {
     std::string message;
   };
   // Runs until the token is stopped or, with `until_empty`, nothing is left to do. At the start it
-  // takes back what the last engine on this store left running. Once at a time.
+  // takes back what the last engine on this store left running, and finishes cancellations that
+  // somebody began. Once at a time.
   [[nodiscard]] Outcome run(std::stop_token stop, bool until_empty = false);
 
  private:
@@ -96,6 +97,7 @@ class Engine {
   };
 
   void take_back();
+  void finish_cancellations(const std::stop_token& stop);
   std::int64_t take_back(const Labourer& labourer, const std::vector<Task>& tasks);
   void refresh(Time now);
   void tell_of_orphans(const std::string& id, std::int64_t tasks, Time now);

@@ -256,6 +256,25 @@ TEST_F(LoopTest, AClaimThatTheHostGivesBackIsStartedAgain) {
   EXPECT_EQ(task(ids[0]).attempts, 1);
 }
 
+TEST_F(LoopTest, ACancellationThatWasBegunIsFinishedAtTheStart) {
+  Engine::Settings config = settings();
+  config.scheduler.schemas =
+      json::parse(R"({"job_schema": {"chunkable_attrs": [["word", {}]]}})").as_object();
+  ThreadInvoker invoker(completed);
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, config);
+  invoker.connect(engine);
+  const auto accepted = engine.schedule(
+      json::parse(R"({"lambda_name": "w", "words": ["a", "b", "c", "d"], "isolate_words": true})"),
+      "key");
+  ASSERT_TRUE(accepted) << accepted.error().text();
+  ASSERT_EQ(count(State::queued), 4);
+  ASSERT_EQ(store_.cancel(accepted->job_id, 1, wall_.now()).value(), 3);
+  // Here whoever cancelled has died.
+  EXPECT_EQ(engine.run({}, true).why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(count(State::cancelled), 4);
+  EXPECT_EQ(invoker.most_at_once(), 0);
+}
+
 TEST_F(LoopTest, ATickIsCalledWhenItAskedForIt) {
   simulation::ScriptedInvoker invoker;
   Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());

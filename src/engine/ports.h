@@ -197,6 +197,9 @@ class TaskStore {
   // again; meanwhile no claim takes them. Errors: not_found, conflict (it has nothing left to
   // cancel).
   virtual Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) = 0;
+  // Ids of the jobs that cancel() has left rows of to close, for whoever was to call it again may
+  // have died. No scan.
+  virtual Result<std::vector<std::string>> cancelling() = 0;
   // Sets paused or blocked (empty reason: not blocked any more) of a labourer; nullopt leaves it as
   // it is.
   virtual Result<void> gate(std::string_view labourer_id, std::optional<bool> paused,

@@ -188,6 +188,12 @@ Result<std::int64_t> SqliteStore::cancel(std::string_view job_id, std::int64_t a
       [&](Writes& writes) { return writes.cancel(job_id, at_most, now); });
 }
 
+Result<std::vector<std::string>> SqliteStore::cancelling() {
+  return body_->read<std::vector<std::string>>(
+      "looking for unfinished cancellations",
+      [](Session& session) { return Result(read_cancelling(session)); });
+}
+
 Result<void> SqliteStore::gate(std::string_view labourer_id, std::optional<bool> paused,
                                std::optional<std::string> blocked) {
   return body_->writer().run<void>(

@@ -117,6 +117,17 @@ TEST_P(CrashTest, what_was_answered_is_there_and_everything_is_whole) {
     auto store = SqliteStore::open(options);
     ASSERT_TRUE(store) << store.error().text();
     for (const std::string& id : accepted) ASSERT_EQ((*store)->jobs(id, 1)->size(), 1u) << id;
+    // What the one that died was cancelling is found, and can be brought to its end.
+    const auto cancelling = (*store)->cancelling();
+    ASSERT_TRUE(cancelling);
+    for (const std::string& id : *cancelling) {
+      ASSERT_EQ((*store)->cancel(id, 1'000, kNow).value(), 0);
+      engine::TaskQuery waiting;
+      waiting.job_id = id;
+      waiting.state = State::queued;
+      ASSERT_TRUE((*store)->tasks(waiting)->empty()) << id;
+    }
+    ASSERT_TRUE((*store)->cancelling()->empty());
     for (const std::string& id : completed) {
       engine::TaskQuery query;
       query.task_id = id;

@@ -281,6 +281,16 @@ std::vector<JobStatus> read_jobs(Session& session, const std::optional<std::stri
   return jobs;
 }
 
+std::vector<std::string> read_cancelling(Session& session) {
+  std::vector<std::string> ids;
+  Rows labourers = session.query(Sql::labourers);
+  while (labourers.next()) {
+    Rows jobs = session.query(Sql::cancelling_jobs, labourers.integer(0));
+    while (jobs.next()) ids.emplace_back(jobs.text(2));
+  }
+  return ids;
+}
+
 std::vector<Alarm> read_alarms(Session& session, std::int64_t at_most) {
   std::vector<Alarm> alarms;
   Rows rows = session.query(Sql::alarms, std::max<std::int64_t>(at_most, 0));

@@ -20,6 +20,7 @@ Result<std::vector<Task>> read_tasks(Session& session, const StoreOptions& optio
                                      const engine::TaskQuery& query);
 std::vector<engine::JobStatus> read_jobs(Session& session, const std::optional<std::string>& job_id,
                                          std::int64_t limit);
+std::vector<std::string> read_cancelling(Session& session);  // ids of jobs
 std::vector<engine::Alarm> read_alarms(Session& session, std::int64_t at_most);
 
 // Ids and claims of the attempts past their deadline, oldest first.

@@ -173,7 +173,8 @@ inline constexpr Statement kStatements[] = {
     {Sql::count_job,
      "UPDATE job SET done = done + ?2, dead = dead + ?3, cancelled = cancelled + ?4 "
      "WHERE first_id = ?1"},
-    {Sql::cancelling_jobs, "SELECT first_id, rows FROM job WHERE state = 2 AND labourer_id = ?1"},
+    {Sql::cancelling_jobs,
+     "SELECT first_id, rows, uid FROM job WHERE state = 2 AND labourer_id = ?1"},
     {Sql::live_rows_of_job,
      "SELECT count(*) FROM task WHERE state > 0 AND state = ?4 AND labourer_id = ?1 "
      "AND +id BETWEEN ?2 AND ?3"},
@@ -283,10 +284,10 @@ inline constexpr Statement kStatements[] = {
     // Lists of a job: by id, which is the order of its rows. ?4: -1 for every state; ?5: 0 for
     // every labourer.
     {Sql::job_tasks_up, "SELECT " SOSW_TASK " FROM task WHERE id > ?1 AND id <= ?2 AND (?4 < 0 OR "
-                                            "+state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
+                        "+state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
                         "ORDER BY id LIMIT ?3"},
     {Sql::job_tasks_down, "SELECT " SOSW_TASK " FROM task WHERE id >= ?1 AND id < ?2 AND (?4 < 0 "
-                                              "OR +state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
+                          "OR +state = ?4) AND (?5 = 0 OR +labourer_id = ?5) "
                           "ORDER BY id DESC LIMIT ?3"},
     {Sql::job_closed_up,
      "SELECT " SOSW_CLOSED " FROM closed WHERE id > ?1 AND id <= ?2 "

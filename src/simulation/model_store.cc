@@ -179,6 +179,15 @@ Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_mos
   return left;
 }
 
+Result<std::vector<std::string>> ModelStore::cancelling() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& entry : jobs_) {
+    if (entry.cancelling) ids.push_back(entry.status.id);
+  }
+  return ids;
+}
+
 // --- Reports and claims
 
 Result<Exchanged> ModelStore::exchange(std::span<const Report> reports,

@@ -44,6 +44,7 @@ class ModelStore : public engine::TaskStore {
                                            Time now) override;
   Result<std::vector<bool>> replay(std::span<const std::string> task_ids, Time now) override;
   Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) override;
+  Result<std::vector<std::string>> cancelling() override;
   Result<void> gate(std::string_view labourer_id, std::optional<bool> paused,
                     std::optional<std::string> blocked) override;
   Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged,

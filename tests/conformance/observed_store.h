@@ -42,6 +42,7 @@ class ObservedStore final : public engine::TaskStore {
                                            Time now) override;
   Result<std::vector<bool>> replay(std::span<const std::string> task_ids, Time now) override;
   Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) override;
+  Result<std::vector<std::string>> cancelling() override { return store_.cancelling(); }
   Result<void> gate(std::string_view labourer_id, std::optional<bool> paused,
                     std::optional<std::string> blocked) override {
     return store_.gate(labourer_id, paused, blocked);

@@ -13,6 +13,7 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 constexpr std::int64_t kPlenty = 1'000'000;
 
@@ -396,6 +397,30 @@ TEST_P(TaskStoreTest, cancel_in_portions_and_no_claim_of_the_rest) {
   EXPECT_EQ(cancel(id, 2), 0);
   EXPECT_EQ(job(id).cancelled, 5);
   EXPECT_EQ(count(State::cancelled), 5);
+}
+
+TEST_P(TaskStoreTest, a_cancel_that_is_not_finished_is_found_after_a_restart) {
+  auto unfinished = [&] {
+    const auto ids = store().cancelling();
+    EXPECT_TRUE(ids) << ids.error().text();
+    return *ids;
+  };
+  const std::string id = accept(job_of(3, "k"));
+  const std::string other = accept(job_of(2, "of another labourer", "other"));
+  const std::string whole = accept(job_of(2, "at once"));
+  EXPECT_THAT(unfinished(), IsEmpty());
+  EXPECT_EQ(cancel(whole), 0);
+  EXPECT_THAT(unfinished(), IsEmpty());
+  EXPECT_EQ(cancel(id, 2), 1);
+  EXPECT_EQ(cancel(other, 0), 2);
+  reopen();
+  EXPECT_THAT(unfinished(), UnorderedElementsAre(id, other));
+  EXPECT_EQ(cancel(id, 2), 0);
+  EXPECT_THAT(unfinished(), ElementsAre(other));
+  EXPECT_EQ(cancel(other), 0);
+  EXPECT_THAT(unfinished(), IsEmpty());
+  EXPECT_EQ(job(id).cancelled, 3);
+  EXPECT_EQ(job(other).cancelled, 2);
 }
 
 TEST_P(TaskStoreTest, a_cancelled_job_lets_the_next_one_begin) {

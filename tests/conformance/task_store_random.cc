@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <random>
+#include <set>
 
 #include "core/chunking.h"
 #include "simulation/model_store.h"
@@ -73,6 +74,10 @@ class Walk {
   }
 
   void compare() {
+    const auto ours = opened_.store().cancelling();
+    const auto model = model_.cancelling();
+    ASSERT_TRUE(ours && model);
+    EXPECT_EQ(std::set(ours->begin(), ours->end()), std::set(model->begin(), model->end()));
     EXPECT_EQ(described(opened_.store(), [](const std::string& id) { return id; }),
               described(model_, [&](const std::string& id) { return ours_id(id); }));
     for (const auto& job : jobs_) {
