@@ -211,7 +211,7 @@ std::int64_t Engine::take_back(const Labourer& labourer, const std::vector<Task>
                   error.message);
   };
   if (!releases.empty()) {
-    const auto released = ports_.store.release(releases, now);
+    const auto released = ports_.store.release(releases, settings_.labourers, now);
     if (!released) return refused(released.error()), 0;
     taken += std::count(released->begin(), released->end(), true);
   }

@@ -21,9 +21,10 @@ namespace sosw::engine {
 class RefusingStore final : public simulation::ModelStore {
  public:
   std::atomic<bool> refuse_release = false, refuse_exchange = false;
-  Result<std::vector<bool>> release(std::span<const Release> claims, Time now) override {
+  Result<std::vector<bool>> release(std::span<const Release> claims, const Labourers& labourers,
+                                    Time now) override {
     if (refuse_release) return full();
-    return ModelStore::release(claims, now);
+    return ModelStore::release(claims, labourers, now);
   }
   Result<Exchanged> exchange(std::span<const Report> reports, std::span<const ClaimRequest> claims,
                              const Labourers& labourers, Time now) override {

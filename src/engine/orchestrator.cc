@@ -55,7 +55,7 @@ Result<Orchestrator::Pass> Orchestrator::orchestrate(const Labourers& labourers,
                                                      std::span<const std::string_view> which,
                                                      std::span<const Report> reports) {
   Pass pass;
-  if (!owed_.empty()) give_back(std::exchange(owed_, {}), pass);
+  if (!owed_.empty()) give_back(std::exchange(owed_, {}), labourers, pass);
 
   const Time now = clock_.now();
   std::vector<ClaimRequest> claims;
@@ -168,12 +168,13 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
     if (hold.until > now && !hold.paused)
       pass.next = pass.next ? std::min(*pass.next, hold.until) : hold.until;
   }
-  if (!releases.empty()) give_back(std::move(releases), pass);
+  if (!releases.empty()) give_back(std::move(releases), labourers, pass);
 }
 
-void Orchestrator::give_back(std::vector<Release> releases, Pass& pass) {
+void Orchestrator::give_back(std::vector<Release> releases, const Labourers& labourers,
+                             Pass& pass) {
   const Time now = clock_.now();
-  Result<std::vector<bool>> released = store_.release(releases, now);
+  Result<std::vector<bool>> released = store_.release(releases, labourers, now);
   if (!released) {
     // Nothing runs under these claims: they are owed to the store until it takes them.
     pass.skipped.push_back(

@@ -71,7 +71,7 @@ class Orchestrator {
   void hold_back(const Labourer& labourer, Invoked::Outcome outcome, const std::string& reason,
                  Time now);
   void invoke(const Labourers& labourers, std::vector<Claimed> claimed, Pass& pass);
-  void give_back(std::vector<Release> releases, Pass& pass);
+  void give_back(std::vector<Release> releases, const Labourers& labourers, Pass& pass);
 
   TaskStore& store_;
   Invoker& invoker_;

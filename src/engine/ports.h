@@ -175,9 +175,11 @@ class TaskStore {
                                      std::span<const ClaimRequest> claims,
                                      const Labourers& labourers, Time now) = 0;
   // Gives claims back; a task of a cancelled job is closed instead, for nobody would claim it
-  // again, unless it has been replayed by hand. False: that claim was not current any more, nothing
-  // was changed.
-  virtual Result<std::vector<bool>> release(std::span<const Release> claims, Time now) = 0;
+  // again, unless it has been replayed by hand. An attempt that was interrupted too often ends as a
+  // failed one does, by its labourer's policy (not configured: the defaults). False: that claim was
+  // not current any more, nothing was changed.
+  virtual Result<std::vector<bool>> release(std::span<const Release> claims,
+                                            const Labourers& labourers, Time now) = 0;
   // Ends attempts past their deadline, oldest first, except those that `still_running` knows.
   using StillRunning = std::function<bool(std::string_view task_id, std::string_view claim)>;
   virtual Result<std::vector<Ended>> expire(const Labourer& labourer, std::int64_t at_most,

@@ -137,10 +137,11 @@ Result<Exchanged> SqliteStore::exchange(std::span<const Report> reports,
   });
 }
 
-Result<std::vector<bool>> SqliteStore::release(std::span<const Release> claims, Time now) {
+Result<std::vector<bool>> SqliteStore::release(std::span<const Release> claims,
+                                               const engine::Labourers& labourers, Time now) {
   if (claims.empty()) return std::vector<bool>{};
   return body_->writer().run<std::vector<bool>>(
-      "giving claims back", [&](Writes& writes) { return writes.release(claims, now); });
+      "giving claims back", [&](Writes& writes) { return writes.release(claims, labourers, now); });
 }
 
 Result<std::vector<Ended>> SqliteStore::expire(const Labourer& labourer, std::int64_t at_most,

@@ -65,7 +65,7 @@ void tell(int pipe, Note::Kind kind, const std::string& id) {
       if (report.kind == Report::Kind::completed) tell(pipe, Note::completed, report.task_id);
     Labourer labourer;
     labourer.id = "w";
-    if (!store.release(releases, now) || !store.expire(labourer, 10, nullptr, now) ||
+    if (!store.release(releases, {}, now) || !store.expire(labourer, 10, nullptr, now) ||
         !store.requeue("w", 10, 2, after(now, 1000)) || !store.archive("w", 10, now))
       _exit(7);
     if (round % 10 == 9 && !store.cancel(accepted->job_id, 10, now)) {

@@ -129,7 +129,7 @@ std::int64_t cost_of_a_round(std::int64_t queued) {
     EXPECT_TRUE(writes.exchange(reports, std::span(&wanted, 1), {}, kNow));
     const auto& given = claimed->claimed[95];
     const engine::Release release{given.task.id, given.claim, {}, "429"};
-    EXPECT_TRUE(writes.release(std::span(&release, 1), kNow));
+    EXPECT_TRUE(writes.release(std::span(&release, 1), {}, kNow));
   });
   transaction([&] {
     EXPECT_TRUE(writes.requeue("w", 100, 86'400, after(kNow, 50'000)));
@@ -305,7 +305,7 @@ TEST(TasksTest, history_holds_what_later_steps_overwrote) {
   ASSERT_TRUE(store->accept(job_of(1, "k"), 1, kNow));
   const auto first = claim(*store, 1).at(0);
   const engine::Release release{first.task.id, first.claim, {}, "429"};
-  ASSERT_TRUE(store->release(std::span(&release, 1), kNow));
+  ASSERT_TRUE(store->release(std::span(&release, 1), {}, kNow));
   const auto second = claim(*store, 1).at(0);
   const Report failed = report_of(second, Report::Kind::failed);
   ASSERT_TRUE(store->exchange(std::span(&failed, 1), {}, {}, kNow));
@@ -367,7 +367,7 @@ TEST(TasksTest, lists_of_a_job_hold_its_rows_only) {
                                     claimed.task.id == task_id ? engine::Release::Why::impossible
                                                                : engine::Release::Why::rejected,
                                     ""};
-      ASSERT_TRUE(store->release(std::span(&release, 1), kNow));
+      ASSERT_TRUE(store->release(std::span(&release, 1), {}, kNow));
     }
   };
   const auto one = store->accept(job_of(3, "one"), 3, kNow);

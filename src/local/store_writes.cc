@@ -133,11 +133,7 @@ Reported Writes::apply(const Report& report, const engine::Labourers& labourers,
     }
   } else if (effect.end_attempt) {
     extra["failed"] = claim_token(row->claim);
-    const auto known = labourers.find(reported.labourer_id);
-    reported.state =
-        end_attempt(*row, std::move(extra),
-                    known == labourers.end() ? unconfigured(reported.labourer_id) : known->second,
-                    "failed", now);
+    reported.state = end_attempt(*row, std::move(extra), labourers, "failed", now);
   } else if (changes) {
     const std::string text = text_of(extra);
     must_change(closed(row->state)
@@ -204,7 +200,8 @@ void Writes::claim(const ClaimRequest& request, Time now, std::vector<Claimed>& 
   counts_[{*labourer, stored(State::running)}] += std::ssize(taken);
 }
 
-Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time now) {
+Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
+                                          const engine::Labourers& labourers, Time now) {
   std::vector<bool> released(claims.size());
   // Later positions first: each then finds its place before those that were behind it.
   std::vector<std::pair<std::int64_t, std::size_t>> order;
@@ -230,8 +227,7 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims, Time 
         if (integer(extra, "interrupted").value_or(0) < engine::kInterruptions)
           give_back(*row, std::move(extra), given.reason, now);
         else
-          end_attempt(*row, std::move(extra), unconfigured(session_.labourer_name(row->labourer)),
-                      "interrupted too often", now);
+          end_attempt(*row, std::move(extra), labourers, "interrupted too often", now);
         break;
       case Release::Why::impossible:
         close(*row, State::dead, row->attempts - 1, extra, std::nullopt, now);
@@ -304,6 +300,14 @@ State Writes::end_attempt(const Row& row, json::object extra, const Labourer& la
       row.id);
   move_count(row.labourer, State::running, State::retry);
   return State::retry;
+}
+
+State Writes::end_attempt(const Row& row, json::object extra, const engine::Labourers& labourers,
+                          std::string_view why, Time now) {
+  const std::string& name = session_.labourer_name(row.labourer);
+  const auto known = labourers.find(name);
+  return end_attempt(row, std::move(extra),
+                     known == labourers.end() ? unconfigured(name) : known->second, why, now);
 }
 
 Result<std::vector<Ended>> Writes::expire(const Labourer& labourer,

@@ -32,7 +32,8 @@ class Writes {
   Result<engine::Exchanged> exchange(std::span<const Report> reports,
                                      std::span<const engine::ClaimRequest> claims,
                                      const engine::Labourers& labourers, Time now);
-  Result<std::vector<bool>> release(std::span<const engine::Release> claims, Time now);
+  Result<std::vector<bool>> release(std::span<const engine::Release> claims,
+                                    const engine::Labourers& labourers, Time now);
   // Ends those of the attempts that are still current, running and overdue.
   struct Attempt {
     std::int64_t id, claim;
@@ -74,6 +75,8 @@ class Writes {
   bool job_cancelled(std::int64_t id);
   // What a bad end makes of a running task; `why` is what history and alarm say.
   State end_attempt(const Row& row, json::object extra, const Labourer& labourer,
+                    std::string_view why, Time now);
+  State end_attempt(const Row& row, json::object extra, const engine::Labourers& labourers,
                     std::string_view why, Time now);
   void close(const Row& row, State state, int attempts, const json::object& extra,
              std::optional<std::int64_t> completed_at, Time now);

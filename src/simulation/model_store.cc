@@ -234,9 +234,7 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
   }
   if (effect.end_attempt) {
     row->failed = task.claim;
-    auto known = labourers.find(task.labourer_id);
-    end_attempt(*row, known == labourers.end() ? unconfigured(task.labourer_id) : known->second,
-                now);
+    end_attempt(*row, labourers, now);
   }
   return {.answer = effect.answer,
           .state = task.state,
@@ -269,7 +267,8 @@ std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
   return claimed;
 }
 
-Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, Time now) {
+Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
+                                              const engine::Labourers& labourers, Time now) {
   std::lock_guard lock(mutex_);
   // Later positions first: each then finds its place before those that were behind it.
   std::vector<std::pair<Row*, std::size_t>> order;
@@ -292,7 +291,7 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims, T
         if (++row->interrupted < engine::kInterruptions)
           give_back(*row, now);
         else
-          end_attempt(*row, unconfigured(row->task.labourer_id), now);
+          end_attempt(*row, labourers, now);
         break;
       case Release::Why::impossible:
         row->task.attempts -= 1;
@@ -346,6 +345,12 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, Time now) {
     close(row, State::dead, now);
     raise_dead(row, fmt::format("{} attempts have failed", task.attempts), now);
   }
+}
+
+void ModelStore::end_attempt(Row& row, const engine::Labourers& labourers, Time now) {
+  const auto known = labourers.find(row.task.labourer_id);
+  end_attempt(row, known == labourers.end() ? unconfigured(row.task.labourer_id) : known->second,
+              now);
 }
 
 void ModelStore::close(Row& row, State state, Time now) {

@@ -35,7 +35,8 @@ class ModelStore : public engine::TaskStore {
   Result<engine::Exchanged> exchange(std::span<const Report> reports,
                                      std::span<const engine::ClaimRequest> claims,
                                      const engine::Labourers& labourers, Time now) override;
-  Result<std::vector<bool>> release(std::span<const engine::Release> claims, Time now) override;
+  Result<std::vector<bool>> release(std::span<const engine::Release> claims,
+                                    const engine::Labourers& labourers, Time now) override;
   Result<std::vector<engine::Ended>> expire(const Labourer& labourer, std::int64_t at_most,
                                             const StillRunning& still_running, Time now) override;
   Result<std::vector<std::string>> requeue(std::string_view labourer_id, std::int64_t at_most,
@@ -97,6 +98,7 @@ class ModelStore : public engine::TaskStore {
   void release_to_queue(Row& row);
   void give_back(Row& row, Time now);
   void end_attempt(Row& row, const Labourer& labourer, Time now);
+  void end_attempt(Row& row, const engine::Labourers& labourers, Time now);
   void close(Row& row, State state, Time now);
   void count_closed(const Row& row, std::int64_t n);
   void raise_dead(const Row& row, std::string message, Time now);

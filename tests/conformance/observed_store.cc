@@ -116,9 +116,9 @@ Result<engine::Exchanged> ObservedStore::exchange(std::span<const Report> report
 }
 
 Result<std::vector<bool>> ObservedStore::release(std::span<const engine::Release> claims,
-                                                 Time now) {
+                                                 const engine::Labourers& labourers, Time now) {
   const States before = states();
-  auto answer = store_.release(claims, now);
+  auto answer = store_.release(claims, labourers, now);
   const States after = states();
   States expected = before;
   if (answer) {

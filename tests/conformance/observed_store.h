@@ -33,7 +33,8 @@ class ObservedStore final : public engine::TaskStore {
   Result<engine::Exchanged> exchange(std::span<const Report> reports,
                                      std::span<const engine::ClaimRequest> claims,
                                      const engine::Labourers& labourers, Time now) override;
-  Result<std::vector<bool>> release(std::span<const engine::Release> claims, Time now) override;
+  Result<std::vector<bool>> release(std::span<const engine::Release> claims,
+                                    const engine::Labourers& labourers, Time now) override;
   Result<std::vector<engine::Ended>> expire(const Labourer& labourer, std::int64_t at_most,
                                             const StillRunning& still_running, Time now) override;
   Result<std::vector<std::string>> requeue(std::string_view labourer_id, std::int64_t at_most,

@@ -200,7 +200,7 @@ engine::Reported TaskStoreTest::fail(const std::string& task_id, const std::stri
 
 bool TaskStoreTest::release(const engine::Claimed& claimed, engine::Release::Why why) {
   const engine::Release given{claimed.task.id, claimed.claim, why, "as the test wants"};
-  auto answers = must(store().release(std::span(&given, 1), now_));
+  auto answers = must(store().release(std::span(&given, 1), labourers_, now_));
   return !answers.empty() && answers.front();
 }
 

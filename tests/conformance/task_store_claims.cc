@@ -253,7 +253,7 @@ TEST_P(TaskStoreTest, a_batch_of_releases_is_answered_item_by_item) {
   for (const auto& one : {claimed[2], claimed[1], claimed[1], claimed[0]})
     given.push_back({one.task.id, one.claim, Release::Why::rejected, "429"});
   given.insert(given.begin() + 1, {"nobody", "c1", Release::Why::rejected, "429"});
-  const auto answers = store().release(given, now_);
+  const auto answers = store().release(given, labourers_, now_);
   ASSERT_TRUE(answers);
   EXPECT_THAT(*answers, ElementsAre(true, false, true, false, true));
   EXPECT_THAT(queue(), ElementsAre(claimed[0].task.id, claimed[1].task.id, claimed[2].task.id));
@@ -301,6 +301,32 @@ TEST_P(TaskStoreTest,
   }
   EXPECT_EQ(state(id), State::dead);
   EXPECT_THAT(alarms(), SizeIs(1));
+}
+
+TEST_P(TaskStoreTest, the_attempt_of_a_task_interrupted_too_often_ends_by_its_labourers_policy) {
+  const auto interrupt = [&](const std::string& id) {
+    for (int n = 1; n <= engine::kInterruptions; ++n) {
+      EXPECT_EQ(state(id), State::queued);
+      EXPECT_TRUE(release(claim_one(), Release::Why::interrupted));
+    }
+  };
+  const auto retried = queue_tasks(1)[0];
+  interrupt(retried);
+  EXPECT_EQ(state(retried), State::retry);
+  EXPECT_EQ(task(retried).attempts, 1);
+  EXPECT_EQ(task(retried).desired_launch_time, epoch_seconds(now_) + kRetryDelay);
+
+  labourers_.at(std::string(kWorker)).max_attempts = 1;
+  const auto dead = queue_tasks(1)[0];
+  interrupt(dead);
+  EXPECT_EQ(state(dead), State::dead);
+  ASSERT_THAT(alarms(), SizeIs(1));
+  EXPECT_EQ(alarms()[0].task_id, dead);
+
+  labourers_.clear();
+  const auto unconfigured = queue_tasks(1)[0];
+  interrupt(unconfigured);
+  EXPECT_EQ(state(unconfigured), State::retry) << "the defaults of Labourer allow more than one";
 }
 
 TEST_P(TaskStoreTest, a_late_completion_closes_a_task_that_was_interrupted_too_often) {

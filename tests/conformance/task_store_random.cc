@@ -276,8 +276,8 @@ class Walk {
       said += fmt::format(" {} by '{}' ('{}') {};", token.task.ours, token.ours, token.model,
                           static_cast<int>(why));
     }
-    const auto a = opened_.store().release(ours, now_);
-    const auto b = model_.release(model, now_);
+    const auto a = opened_.store().release(ours, labourers_, now_);
+    const auto b = model_.release(model, labourers_, now_);
     if (same_kind(a, b)) {
       EXPECT_EQ(*a, *b);
     }
