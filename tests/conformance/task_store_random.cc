@@ -288,10 +288,14 @@ class Walk {
     const Labourer labourer = worker(this->labourer());
     const auto at_most = pick(4);
     const auto runs = pick(16);
+    // By the model's ids: those of the store differ from run to run where a task was made directly.
     auto still = [&](std::string_view id, std::string_view) {
       return std::hash<std::string_view>()(id) % 16 == static_cast<std::size_t>(runs);
     };
-    const auto a = opened_.store().expire(labourer, at_most, still, now_);
+    const auto a = opened_.store().expire(
+        labourer, at_most,
+        [&](std::string_view id, std::string_view claim) { return still(model_id(id), claim); },
+        now_);
     const auto b = model_.expire(labourer, at_most, still, now_);
     if (same_kind(a, b)) {
       std::vector<std::pair<std::string, State>> x, y;
@@ -388,6 +392,13 @@ class Walk {
   std::string ours_id(const std::string& model) const {
     const auto direct = direct_.find(model);
     return direct == direct_.end() ? model : direct->second;
+  }
+
+  // What the model calls a task of the store.
+  std::string model_id(std::string_view ours) const {
+    const auto direct = std::find_if(direct_.begin(), direct_.end(),
+                                     [&](const auto& ids) { return ids.second == ours; });
+    return direct == direct_.end() ? std::string(ours) : direct->first;
   }
 
   std::vector<std::string> ours_ids(std::vector<std::string> model) const {
