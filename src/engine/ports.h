@@ -105,7 +105,8 @@ struct Ended {  // by expire()
 };
 
 struct Alarm {
-  std::int64_t number = 0;  // given by the store, growing; what alarms() acknowledges
+  std::int64_t number = 0;  // given by the store, growing; what alarms() acknowledges. 0: it is in
+                            // no store
   enum class Kind : std::uint8_t {
     dead_task,
     labourer_blocked,

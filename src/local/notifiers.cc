@@ -70,8 +70,9 @@ class HomeNotifier : public engine::Notifier {
     std::string failed;
     for (Target& target : targets_) {
       std::vector<Alarm> fresh;
-      std::copy_if(alarms.begin(), alarms.end(), std::back_inserter(fresh),
-                   [&](const Alarm& alarm) { return alarm.number > target.delivered; });
+      std::copy_if(
+          alarms.begin(), alarms.end(), std::back_inserter(fresh),
+          [&](const Alarm& alarm) { return alarm.number == 0 || alarm.number > target.delivered; });
       if (fresh.empty()) continue;
       if (const auto sent = target.send(fresh); !sent) {
         failed +=
