@@ -82,7 +82,7 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
   if (rows->count() != job.rows)
     return invalid(fmt::format("job {} is said to have {} rows, its description gives {}", id,
                                job.rows, rows->count()));
-  if (job.task_id && (find(*job.task_id) || folded_task(*job.task_id)))
+  if (job.task_id && row_of(*job.task_id))
     return Error{Code::conflict, fmt::format("task {} exists", *job.task_id), {}};
 
   const bool first = !first_open_job(job.labourer_id);
@@ -95,7 +95,11 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
                   .created_at = now};
   if (direct) direct_rows_ += job.rows;
   jobs_.push_back(std::move(entry));
-  if (first) make(jobs_.back(), make_now, now);
+  if (first) {
+    auto& made = jobs_.back();
+    made.made_directly = direct && job.rows == 1 && !job.task_id && make_now > 0;
+    made.made_directly = make(made, make_now, now).has_value() && made.made_directly;
+  }
   return accepted(jobs_.back(), false);
 }
 
@@ -142,7 +146,8 @@ std::optional<std::int64_t> ModelStore::make(JobEntry& entry, std::int64_t at_mo
     cursor.next(row.task.payload);
     auto& labourer = labourers_[job.labourer_id];
     if (!job.position) labourer.tail = row.position;
-    rows_.emplace(std::pair(job_number, row.number), std::move(row));
+    const std::tuple key(entry.made_directly, job_number, row.number);
+    rows_.emplace(key, std::move(row));
   }
   if (status.made == status.rows) status.state = JobStatus::State::made;
   return rows;
@@ -162,7 +167,7 @@ Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_mos
   Rows waiting;
   bool running = false;
   for (auto& [key, row] : rows_) {
-    if (key.first != static_cast<std::size_t>(entry - jobs_.begin())) continue;
+    if (row.job != static_cast<std::size_t>(entry - jobs_.begin())) continue;
     if (row.task.state == State::queued || row.task.state == State::retry) waiting.push_back(&row);
     running = running || row.task.state == State::running;
   }
@@ -585,24 +590,32 @@ ModelStore::Row* ModelStore::find(std::string_view task_id) {
   return nullptr;
 }
 
-std::optional<Task> ModelStore::folded_task(std::string_view id) const {
+std::optional<std::pair<const ModelStore::JobEntry*, std::int64_t>> ModelStore::row_of(
+    std::string_view id) const {
   for (const auto& entry : jobs_) {
-    const auto& status = entry.status;
-    if (status.state != JobStatus::State::open) continue;
     std::int64_t row = 0;
-    if (!entry.job.task_id && id.starts_with(status.id)) {
-      const std::string digits(id.substr(status.id.size()));
+    if (!entry.job.task_id && id.starts_with(entry.status.id)) {
+      const std::string digits(id.substr(entry.status.id.size()));
       row = std::strtoll(digits.c_str(), nullptr, 16) - entry.first_row;
     }
-    if (row < status.made || row >= status.rows || id_of_row(entry, row) != id) continue;
-    Task task;
-    task.id = id;
-    task.labourer_id = status.labourer_id;
-    task.created_at = status.created_at;
-    entry.rows.at(row).next(task.payload);
-    return task;
+    if (row >= 0 && row < entry.status.rows && id_of_row(entry, row) == id)
+      return std::pair(&entry, row);
   }
   return std::nullopt;
+}
+
+std::optional<Task> ModelStore::folded_task(std::string_view id) const {
+  const auto found = row_of(id);
+  if (!found) return std::nullopt;
+  const auto& [entry, row] = *found;
+  if (entry->status.state != JobStatus::State::open || row < entry->status.made)
+    return std::nullopt;
+  Task task;
+  task.id = id;
+  task.labourer_id = entry->status.labourer_id;
+  task.created_at = entry->status.created_at;
+  entry->rows.at(row).next(task.payload);
+  return task;
 }
 
 bool ModelStore::given_up(const Row& row) const {

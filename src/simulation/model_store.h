@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,8 @@ namespace sosw::simulation {
 
 // Every call looks at every row: for thousands of tasks, not for millions. Keeps nothing beyond its
 // own life. Where the protocol leaves an order open (equal due times, deadlines or positions), the
-// order is that of acceptance, then of rows.
+// order is that of acceptance, then of rows; tasks that were made directly come behind those of
+// jobs, for the SQLite store keeps them so.
 class ModelStore : public engine::TaskStore {
  public:
   struct Options {
@@ -62,6 +64,7 @@ class ModelStore : public engine::TaskStore {
     JobRows rows;
     std::int64_t first_row = 0;  // number of row 0 in its task id
     bool cancelling = false;     // cancel() has left rows to close
+    bool made_directly = false;  // not by make_rows(), and without an id of its own
   };
   struct Row {
     Task task;
@@ -102,13 +105,16 @@ class ModelStore : public engine::TaskStore {
   void close(Row& row, State state, Time now);
   void count_closed(const Row& row, std::int64_t n);
   void raise_dead(const Row& row, std::string message, Time now);
+  // The job that has such a row, be it folded or gone, and the number of the row.
+  std::optional<std::pair<const JobEntry*, std::int64_t>> row_of(std::string_view task_id) const;
   std::optional<Task> folded_task(std::string_view task_id) const;
   static std::string id_of_row(const JobEntry& job, std::int64_t row);
 
   const Options options_{};
   std::mutex mutex_;
-  std::vector<JobEntry> jobs_;                                // in order of acceptance
-  std::map<std::pair<std::size_t, std::int64_t>, Row> rows_;  // by job and row number: every task
+  std::vector<JobEntry> jobs_;  // in order of acceptance
+  std::map<std::tuple<bool, std::size_t, std::int64_t>, Row>
+      rows_;  // every task, by whether it was made directly, job and row number
   std::map<std::string, LabourerEntry, std::less<>> labourers_;
   std::vector<engine::Alarm> alarms_;
   std::int64_t last_alarm_ = 0;

@@ -88,6 +88,18 @@ TEST_P(TaskStoreTest, an_id_that_exists_is_refused_to_another_key) {
   }
 }
 
+TEST_P(TaskStoreTest, an_id_stays_with_a_job_that_was_cancelled_before_its_row_was_made) {
+  accept(job_of(1, "first"), 0);
+  auto foreign = job_of(1, "one");
+  foreign.task_id = "foreign";
+  cancel(accept(foreign));
+  ASSERT_EQ(state("foreign"), std::nullopt);
+  foreign.key = "two";
+  const auto refused = store().accept(foreign, kPlenty, now_);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+}
+
 TEST_P(TaskStoreTest, a_position_at_or_above_the_ceiling_is_refused) {
   auto direct = job_of(1, "high");
   const std::string before = dump();
