@@ -146,9 +146,10 @@ int plan(const Common& common, const Arguments& arguments) {
   if (!config) return complain(config.error());
   const auto settings = engine_settings(*config);
   if (!settings) return complain(settings.error());
-  const auto event = read_object(arguments.job);
+  auto event = read_object(arguments.job);
   if (!event) return complain(event.error());
-  const auto rows = engine::Scheduler::plan(settings->scheduler, settings->labourers, *event, now);
+  const auto rows =
+      engine::Scheduler::plan(settings->scheduler, settings->labourers, *std::move(event), now);
   if (!rows) {
     Error error = rows.error();
     error.message = fmt::format("job: {}", error.message);

@@ -12,10 +12,10 @@
 namespace sosw {
 namespace {
 
-Result<json::object> object_of(std::string_view what, const json::value& value) {
+Result<json::object> object_of(std::string_view what, json::value value) {
   constexpr auto kHint =
       R"(it is an object with the labourer's name: {"lambda_name": "word_count"})";
-  if (value.is_object()) return value.get_object();
+  if (value.is_object()) return std::move(value.get_object());
   if (!value.is_string())
     return invalid(fmt::format("{}: {} is neither an object nor JSON text", what, described(value)),
                    kHint);
@@ -68,12 +68,12 @@ std::string trim_arn_to_name(std::string_view arn) {
   return std::string(name.substr(0, run(name, kName)));
 }
 
-Result<JobRequest> extract_job_from_payload(const json::value& event) {
-  auto outer = object_of("event", event);
+Result<JobRequest> extract_job_from_payload(json::value event) {
+  auto outer = object_of("event", std::move(event));
   if (!outer) return outer.error();
   auto body = std::move(*outer);
-  if (const auto* inner = body.if_contains("job")) {
-    auto job = object_of("job", *inner);
+  if (auto* inner = body.if_contains("job")) {
+    auto job = object_of("job", std::move(*inner));
     if (!job) return job.error();
     body = std::move(*job);
   }

@@ -21,7 +21,7 @@ struct JobRequest {
 // Takes the job out of a Scheduler event: its `job`, or else the event itself; each an object or
 // JSON text. The labourer is named by `lambda_name`, or by `labourer_id` where there is none; an
 // ARN is cut to the name. Errors: invalid.
-Result<JobRequest> extract_job_from_payload(const json::value& event);
+Result<JobRequest> extract_job_from_payload(json::value event);
 
 // The name of a function (or topic, table, bucket...) out of an ARN with or without version or
 // alias; a name alone stays as it is.

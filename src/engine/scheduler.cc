@@ -33,8 +33,8 @@ Scheduler::Scheduler(TaskStore& store, const Clock& clock, AuditLog* audit, Sett
     : store_(store), clock_(clock), audit_(audit), settings_(std::move(settings)) {}
 
 Result<JobRows> Scheduler::plan(const Settings& settings, const Labourers& labourers,
-                                const json::value& event, Time now) {
-  Result<JobRequest> request = extract_job_from_payload(event);
+                                json::value event, Time now) {
+  Result<JobRequest> request = extract_job_from_payload(std::move(event));
   if (!request) return request.error();
   if (labourers.find(request->lambda_name) == labourers.end()) {
     std::vector<std::string_view> known;

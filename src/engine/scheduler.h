@@ -38,7 +38,7 @@ class Scheduler {
 
   // The rows that schedule() would make. Stores nothing and needs no store.
   [[nodiscard]] static Result<JobRows> plan(const Settings& settings, const Labourers& labourers,
-                                            const json::value& event, Time now);
+                                            json::value event, Time now);
 
   struct Pass {
     std::int64_t rows = 0;
