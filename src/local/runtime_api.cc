@@ -30,7 +30,7 @@ struct FunctionError {
 };
 FunctionError function_error(std::string_view header, std::string_view body) {
   FunctionError error;
-  if (!header.empty()) error.type = header;
+  if (!header.empty()) error.type = valid_utf8(header);  // HTTP lets any bytes through
   const auto value = parse_json(body);
   const auto* fields = value ? value->if_object() : nullptr;
   const auto text = [&](std::string_view name) -> const json::string* {

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -327,6 +328,57 @@ TEST(TasksTest, history_holds_what_later_steps_overwrote) {
   query = {};
   query.labourer_id = "w";
   EXPECT_FALSE(store->tasks(query)->front().extra.contains("history"));
+}
+
+TEST(TasksTest, keep_what_a_worker_reports_even_if_no_json_can_hold_it) {
+  const TemporaryFolder folder;
+  const auto store = must_open(folder.file());
+  ASSERT_TRUE(store->accept(job_of(1, "k"), 1, kNow));
+  json::value deep = 1;
+  for (int i = 0; i < 250; ++i) deep = json::array{std::move(deep)};
+  Report failed = report_of(claim(*store, 1).at(0), Report::Kind::failed);
+  failed.result = {{"error_type",
+                    "a\xff"
+                    "b"},
+                   {"deep", deep},
+                   {"share", std::nan("")}};
+  failed.stats = {{"k\xfe", 1}, {"good", 2}};
+  ASSERT_TRUE(store->exchange(std::span(&failed, 1), {}, {}, kNow));
+  // Everything that reads the row goes on.
+  ASSERT_TRUE(store->requeue("w", 1, 1e6, after(kNow, 1e6)));
+  const auto second = claim(*store, 1);
+  ASSERT_THAT(second, SizeIs(1));
+  const Report completed = report_of(second.at(0));
+  ASSERT_TRUE(store->exchange(std::span(&completed, 1), {}, {}, kNow));
+
+  const auto tasks = store->tasks({});
+  ASSERT_TRUE(tasks) << tasks.error().text();
+  const json::object& extra = tasks->at(0).extra;
+  EXPECT_EQ(tasks->at(0).state, State::done);
+  EXPECT_EQ(extra.at("result_error_type"),
+            "a\xEF\xBF\xBD"
+            "b");
+  EXPECT_EQ(extra.at("result_share"), "NaN");
+  EXPECT_THAT(std::string(extra.at("result_deep").as_string()), ::testing::StartsWith("[[["));
+  EXPECT_EQ(extra.at("stat_k\xEF\xBF\xBD"), 1);
+  EXPECT_EQ(extra.at("stat_good"), 2);
+}
+
+TEST(TasksTest, a_row_with_broken_attributes_stops_no_other) {
+  const TemporaryFolder folder;
+  const auto store = must_open(folder.file());
+  ASSERT_TRUE(store->accept(job_of(2, "k"), 2, kNow));
+  const auto claimed = claim(*store, 2);
+  Database database(folder.file(), {});
+  database.script("UPDATE task SET extra = '{broken' WHERE position = 2000");
+  const std::vector<Report> completed{report_of(claimed.at(0)), report_of(claimed.at(1))};
+  const auto stored = store->exchange(completed, {}, {}, kNow);
+  ASSERT_TRUE(stored) << stored.error().text();
+  const auto tasks = store->tasks({});
+  ASSERT_TRUE(tasks) << tasks.error().text();
+  ASSERT_THAT(*tasks, SizeIs(2));
+  EXPECT_EQ(tasks->at(0).state, State::done);
+  EXPECT_EQ(tasks->at(0).extra.at("unreadable"), "{broken");
 }
 
 TEST(TasksTest, the_happy_path_writes_no_event) {

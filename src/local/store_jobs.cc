@@ -206,8 +206,7 @@ Result<std::int64_t> Writes::cancel(std::string_view uid, std::int64_t at_most, 
     while (rows.next()) waiting.push_back(read_head(rows));
   }
   for (const Row& row : waiting) {
-    json::object extra;
-    if (!row.extra.empty()) extra = parse_json(row.extra)->as_object();
+    json::object extra = attributes(row.extra);
     extra["reason"] = "cancelled";
     close(row, State::cancelled, row.attempts, extra, std::nullopt, now);
   }

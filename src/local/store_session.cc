@@ -204,14 +204,15 @@ Task to_task(Session& session, Row&& row, std::int64_t invocation_delta) {
   if (row.state == State::retry) task.desired_launch_time = *row.time / kSecond;
   if (row.state == State::completed) task.completed_at = *row.time / kSecond;
   task.payload = std::move(row.payload);
-  if (!row.extra.empty()) {
-    auto extra = parse_json(row.extra);
-    if (!extra || !extra->is_object())
-      throw SqliteError(SQLITE_CORRUPT,
-                        fmt::format("attributes of task {} are no JSON object", task.id));
-    task.extra = std::move(extra->get_object());
-  }
+  task.extra = attributes(row.extra);
   return task;
+}
+
+json::object attributes(const std::string& extra) {
+  if (extra.empty()) return {};
+  auto value = parse_json(extra);
+  if (value && value->is_object()) return std::move(value->get_object());
+  return {{"unreadable", parse_json(json_text(json::value(extra))).value()}};
 }
 
 }  // namespace sosw::local

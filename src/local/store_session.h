@@ -105,5 +105,8 @@ class Session {
 
 // The task as the engine knows it; takes what it needs out of `row`.
 [[nodiscard]] Task to_task(Session& session, Row&& row, std::int64_t invocation_delta);
+// A row's `extra`. What cannot be read is kept as {"unreadable": text}: one such row must not stop
+// every group and list that it is in.
+[[nodiscard]] json::object attributes(const std::string& extra);
 
 }  // namespace sosw::local

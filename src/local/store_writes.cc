@@ -26,15 +26,6 @@ using engine::Reported;
 
 namespace {
 
-json::object attributes(const Row& row) {
-  if (row.extra.empty()) return {};
-  auto value = parse_json(row.extra);
-  if (!value || !value->is_object())
-    throw SqliteError(SQLITE_CORRUPT,
-                      fmt::format("attributes of task row {} are no JSON object", row.id));
-  return std::move(value->get_object());
-}
-
 void add(json::object& extra, std::string_view key, std::int64_t n) {
   const auto* before = extra.if_contains(key);
   extra[key] = n + (before != nullptr && before->is_int64() ? before->get_int64() : 0);
@@ -46,9 +37,19 @@ std::optional<std::int64_t> integer(const json::object& extra, std::string_view 
   return value->get_int64();
 }
 
+// What a worker reports may be what no JSON text can hold: NaN, bytes that are not UTF-8, more
+// levels than are read. It is kept as near as it can be: the work is done, whatever it says.
+void keep_detail(json::object& extra, std::string_view prefix, std::string_view key,
+                 const json::value& value) {
+  const std::string name = std::string(prefix).append(key);
+  auto readable = parse_json(json_text(json::object{{name, value}}));
+  if (!readable) readable = parse_json(json_text(json::object{{name, json_text(value)}}));
+  for (auto& [kept, detail] : readable->as_object()) extra[kept] = std::move(detail);
+}
+
 void keep_details(json::object& extra, const Report& report) {
-  for (const auto& [key, value] : report.stats) extra["stat_" + std::string(key)] = value;
-  for (const auto& [key, value] : report.result) extra["result_" + std::string(key)] = value;
+  for (const auto& [key, value] : report.stats) keep_detail(extra, "stat_", key, value);
+  for (const auto& [key, value] : report.result) keep_detail(extra, "result_", key, value);
 }
 
 // As it is stored: no text at all, rather than {}.
@@ -92,7 +93,7 @@ Reported Writes::apply(const Report& report, const engine::Labourers& labourers,
   const auto id = session_.resolve(report.task_id);
   const auto row = id ? session_.head(*id) : std::nullopt;
   if (!row) return {};
-  json::object extra = attributes(*row);
+  json::object extra = attributes(row->extra);
   Found found{row->state, ClaimMatch::none};
   if (!report.claim.empty())
     found.claim = is_token_of(report.claim, row->claim) ? ClaimMatch::current : ClaimMatch::older;
@@ -217,7 +218,7 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
     const auto row = session_.head(*session_.resolve(given.task_id));
     if (!row || row->state != State::running || !is_token_of(given.claim, row->claim)) continue;
     released[i] = true;
-    json::object extra = attributes(*row);
+    json::object extra = attributes(row->extra);
     switch (given.why) {
       case Release::Why::rejected:
         give_back(*row, std::move(extra), given.reason, now);
@@ -318,7 +319,7 @@ Result<std::vector<Ended>> Writes::expire(const Labourer& labourer,
     if (!row || row->state != State::running || row->claim != attempt.claim ||
         row->time.value_or(0) > microseconds(now))
       continue;
-    json::object extra = attributes(*row);
+    json::object extra = attributes(row->extra);
     extra["silent"] = 1;
     const State state = end_attempt(*row, std::move(extra), labourer, "expired", now);
     ended.push_back({session_.text_id(row->id), state});
@@ -343,7 +344,7 @@ Result<std::vector<std::string>> Writes::requeue(std::string_view labourer_id, s
   std::erase_if(due, [&](std::int64_t id) {
     if (!job_cancelled(id)) return false;
     const auto row = session_.head(id);
-    json::object extra = attributes(*row);
+    json::object extra = attributes(row->extra);
     if (replayed_by_hand(extra)) return false;
     extra["reason"] = "cancelled";
     close(*row, State::cancelled, row->attempts, extra, std::nullopt, now);
@@ -377,7 +378,8 @@ Result<std::vector<std::string>> Writes::archive(std::string_view labourer_id, s
     while (rows.next()) completed.push_back(read_head(rows));
   }
   for (const Row& row : completed) {
-    close(row, State::done, row.attempts, attributes(row), row.time.value_or(0) / kSecond, now);
+    close(row, State::done, row.attempts, attributes(row.extra), row.time.value_or(0) / kSecond,
+          now);
     ids.push_back(session_.text_id(row.id));
   }
   return ids;
@@ -396,7 +398,7 @@ Result<std::vector<bool>> Writes::replay(std::span<const std::string> task_ids, 
                    fmt::format("no queue position is left for task {} of {}: none is replayed",
                                text, session_.labourer_name(row->labourer)),
                    "replay again when the queue has been empty once"};
-    json::object extra = attributes(*row);
+    json::object extra = attributes(row->extra);
     add(extra, "replays", 1);
     session_.run(Sql::set_tail, row->labourer, positions->first);
     must_change(session_.run(Sql::replay, row->id, positions->first, json::serialize(extra)),
