@@ -6,6 +6,9 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "core/retry.h"
 
 namespace sosw::engine {
 namespace {
@@ -272,8 +275,9 @@ void Engine::finish_cancellations(const std::stop_token& stop) {
 }
 
 Time Engine::next_moment(Time now) const {
-  if (again_ || stale_) return now;
+  // Before all else: what is stale cannot be looked at either, and must not make the loop spin.
   if (store_failing_) return store_failed_until_;
+  if (again_ || stale_) return now;
   std::int64_t work = 0;
   Time next = after(now, kLookAgainIdle);
   for (const auto& [id, status] : status_) {
@@ -321,10 +325,7 @@ void Engine::tell_of_orphans(const std::string& id, std::int64_t tasks, Time now
   const std::string message =
       fmt::format("{} tasks of '{}' wait, which is not configured any more", tasks, id);
   spdlog::warn("{}", message);
-  const std::lock_guard alarm_lock(alarm_mutex_);
-  direct_alarms_.push_back({0, Alarm::Kind::labourer_removed, id, {}, message, now});
-  alarms_waiting_ = true;
-  alarm_woken_.notify_all();
+  send_soon({{0, Alarm::Kind::labourer_removed, id, {}, message, now}});
 }
 
 // Stores what was reported and starts what can start.
@@ -360,10 +361,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
   if (!pass) {
     if (!store_failing_) {
       spdlog::error("the store does not take reports: {}", pass.error().text());
-      const std::lock_guard alarm_lock(alarm_mutex_);
-      direct_alarms_.push_back({0, Alarm::Kind::store, {}, {}, pass.error().message, now});
-      alarms_waiting_ = true;
-      alarm_woken_.notify_all();
+      send_soon({{0, Alarm::Kind::store, {}, {}, pass.error().message, now}});
     }
     store_failing_ = true;
     store_failed_until_ = after(now, kStoreRetry);
@@ -393,12 +391,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
     note_skipped(pass->skipped);
     if (!pass->skipped.empty()) stale_ = true;
     auto blocked = orchestrator_.take_alarms();
-    if (dead || !blocked.empty() || !pass->skipped.empty()) {
-      const std::lock_guard alarm_lock(alarm_mutex_);
-      direct_alarms_.insert(direct_alarms_.end(), blocked.begin(), blocked.end());
-      alarms_waiting_ = true;
-      alarm_woken_.notify_all();
-    }
+    if (dead || !blocked.empty() || !pass->skipped.empty()) send_soon(std::move(blocked));
   }
 
   lock.lock();
@@ -432,12 +425,18 @@ void Engine::sweep(Time now) {
     }
   }
   std::vector<std::string_view> due;
+  const std::int64_t seconds = epoch_seconds(now);
+  // A retry that is further away than any delay comes from a clock that was set back since.
+  const auto too_far = [&](const std::string& id, std::int64_t when) {
+    const auto known = settings_.labourers.find(id);
+    if (known == settings_.labourers.end()) return false;
+    return static_cast<double>(when - seconds) > std::ceil(longest_retry_delay_s(known->second));
+  };
   for (const auto& [id, status] : status_) {
-    const std::int64_t seconds = epoch_seconds(now);
     // Completed rows wait for the archive in the two-step form only.
     if (status.next_due.value_or(INT64_MAX) <= seconds ||
         status.next_deadline.value_or(INT64_MAX) <= seconds ||
-        count(status, State::completed) > 0) {
+        count(status, State::completed) > 0 || (status.next_due && too_far(id, *status.next_due))) {
       due.push_back(id);
     }
   }
@@ -450,11 +449,7 @@ void Engine::sweep(Time now) {
     note_skipped(pass.skipped);
     if (pass.archived + pass.expired + pass.retried > 0) stale_ = true;
     for (const std::string& id : pass.queued) needs_[id].queue = again_ = true;
-    if (pass.dead > 0) {
-      const std::lock_guard alarm_lock(alarm_mutex_);
-      alarms_waiting_ = true;
-      alarm_woken_.notify_all();
-    }
+    if (pass.dead > 0) send_soon({});
   }
   if (now - registered_ > std::chrono::duration<double>(kRegisterAgain) || now < registered_) {
     for (const std::string& problem : task_manager_.register_labourers(settings_.labourers))
@@ -538,6 +533,17 @@ void Engine::send_alarms(const std::stop_token& stop) {
                           [] { return false; });
     alarms_waiting_ = true;
   }
+}
+
+// Those in the store, and these, which are only here.
+void Engine::send_soon(std::vector<Alarm> direct) {
+  const std::lock_guard alarm_lock(alarm_mutex_);
+  for (Alarm& alarm : direct) {
+    alarm.number = --last_direct_alarm_;
+    direct_alarms_.push_back(std::move(alarm));
+  }
+  alarms_waiting_ = true;
+  alarm_woken_.notify_all();
 }
 
 // Those in the store, then those that are only here. Unlocks while it sends.

@@ -109,6 +109,7 @@ class Engine {
   void note_skipped(const std::vector<Skipped>& skipped);
   void look_at_health(const Labourers& labourers, const std::stop_token& stop);
   void send_alarms(const std::stop_token& stop);
+  void send_soon(std::vector<Alarm> direct);
   Result<void> send_what_waits(std::unique_lock<std::mutex>& lock);
 
   Ports ports_;
@@ -146,7 +147,8 @@ class Engine {
   // Alarms are sent by a thread of their own: a slow webhook must not hold up the dispatch.
   std::mutex alarm_mutex_;
   std::condition_variable_any alarm_woken_;
-  std::vector<Alarm> direct_alarms_;  // those that are not in the store
+  std::vector<Alarm> direct_alarms_;    // those that are not in the store
+  std::int64_t last_direct_alarm_ = 0;  // their numbers count down
   bool alarms_waiting_ = true;
 };
 

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +23,11 @@ namespace sosw::engine {
 class RefusingStore final : public simulation::ModelStore {
  public:
   std::atomic<bool> refuse_release = false, refuse_exchange = false;
+  std::function<bool()> refuse_status = [] { return false; };
+  Result<std::map<std::string, LabourerStatus>> status() override {
+    if (refuse_status()) return full();
+    return ModelStore::status();
+  }
   Result<std::vector<bool>> release(std::span<const Release> claims, const Labourers& labourers,
                                     Time now) override {
     if (refuse_release) return full();

@@ -147,6 +147,7 @@ TEST_F(LoopTest, TasksOfALabourerThatIsConfiguredNoMoreStayAndAreNamed) {
   EXPECT_EQ(count(State::queued), 2);
   ASSERT_EQ(notifier_.delivered().size(), 1u);
   EXPECT_EQ(notifier_.delivered()[0].kind, Alarm::Kind::labourer_removed);
+  EXPECT_EQ(notifier_.delivered()[0].number, -1);  // what targets know it by: it is in no store
 }
 
 TEST_F(LoopTest, AJobIsAcceptedWhileItRunsAndMadeByAndBy) {
@@ -214,6 +215,47 @@ TEST_F(LoopTest, ReportsAreKeptWhileTheStoreRefusesThem) {
   EXPECT_EQ(outcome.why, Engine::Outcome::Why::empty);
   EXPECT_EQ(count(State::done), 8);
   EXPECT_EQ(notifier_.delivered().at(0).kind, Alarm::Kind::store);
+}
+
+TEST_F(LoopTest, AClockThatWasSetBackHoldsUpNoRetry) {
+  const auto ids = add_tasks("w", 1);
+  const Time ahead = after(wall_.now(), 3 * 86400);
+  const ClaimRequest request{"w", 4, 1, after(ahead, 1200), Expiry::host, {}};
+  const auto claimed = store_.exchange({}, {&request, 1}, labourers_, ahead);
+  const Report failure{Report::Kind::failed, ids[0], claimed->claimed.at(0).claim, {}, {}};
+  ASSERT_TRUE(store_.exchange({&failure, 1}, {}, labourers_, ahead));
+  ASSERT_EQ(task(ids[0]).state, State::retry);
+
+  ThreadInvoker invoker(completed);
+  Engine engine({store_, invoker, metrics_, notifier_, wall_, nullptr}, settings());
+  invoker.connect(engine);
+  std::stop_source stop;
+  auto ended = std::async(std::launch::async, [&] { return engine.run(stop.get_token(), true); });
+  if (ended.wait_for(std::chrono::seconds(30)) != std::future_status::ready) stop.request_stop();
+  EXPECT_EQ(ended.get().why, Engine::Outcome::Why::empty);
+  EXPECT_EQ(task(ids[0]).state, State::done);
+}
+
+TEST_F(LoopTest, WaitsBetweenTwoLooksAtAStoreThatFails) {
+  struct CountingClock final : Clock {
+    [[nodiscard]] Time now() const override {
+      ++asked;
+      return WallClock().now();
+    }
+    mutable std::atomic<int> asked = 0;
+  } clock;
+  ThreadInvoker invoker(completed);
+  Engine engine({store_, invoker, metrics_, notifier_, clock, nullptr}, settings());
+  invoker.connect(engine);
+  std::stop_source stop;
+  std::atomic<int> asked_at_first = 0;
+  store_.refuse_status = [&, calls = 0]() mutable {
+    if (++calls == 1) asked_at_first = clock.asked.load();
+    if (calls == 2) stop.request_stop();
+    return true;
+  };
+  (void)engine.run(stop.get_token());
+  EXPECT_LT(clock.asked - asked_at_first, 100);
 }
 
 TEST_F(LoopTest, WhatTheLastEngineLeftRunningIsTakenBack) {

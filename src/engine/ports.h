@@ -105,8 +105,9 @@ struct Ended {  // by expire()
 };
 
 struct Alarm {
-  std::int64_t number = 0;  // given by the store, growing; what alarms() acknowledges. 0: it is in
-                            // no store
+  // Given by the store, growing from 1: what alarms() acknowledges. Of those that are in no store
+  // the engine's, falling from -1. 0: none, then no target remembers it.
+  std::int64_t number = 0;
   enum class Kind : std::uint8_t {
     dead_task,
     labourer_blocked,

@@ -70,16 +70,21 @@ class HomeNotifier : public engine::Notifier {
     std::string failed;
     for (Target& target : targets_) {
       std::vector<Alarm> fresh;
-      std::copy_if(
-          alarms.begin(), alarms.end(), std::back_inserter(fresh),
-          [&](const Alarm& alarm) { return alarm.number == 0 || alarm.number > target.delivered; });
+      std::copy_if(alarms.begin(), alarms.end(), std::back_inserter(fresh),
+                   [&](const Alarm& alarm) {
+                     return alarm.number > 0 ? alarm.number > target.stored
+                                             : alarm.number == 0 || alarm.number < target.direct;
+                   });
       if (fresh.empty()) continue;
       if (const auto sent = target.send(fresh); !sent) {
         failed +=
             fmt::format("{}{}: {}", failed.empty() ? "" : "; ", target.name, sent.error().message);
         continue;
       }
-      for (const Alarm& alarm : fresh) target.delivered = std::max(target.delivered, alarm.number);
+      for (const Alarm& alarm : fresh) {
+        target.stored = std::max(target.stored, alarm.number);
+        target.direct = std::min(target.direct, alarm.number);
+      }
     }
     if (failed.empty()) return {};
     return Error{Code::unavailable, "alarms not delivered by " + failed,
@@ -90,7 +95,8 @@ class HomeNotifier : public engine::Notifier {
   struct Target {
     std::string name;
     Send send;
-    std::int64_t delivered = 0;  // number of the newest alarm that it has got: the store counts up
+    // Numbers of the newest alarms that it has got: the store counts up, the engine counts down.
+    std::int64_t stored = 0, direct = 0;
   };
   std::mutex mutex_;
   std::vector<Target> targets_;

@@ -25,8 +25,8 @@ struct AlarmTargets {
 // "dead_task", "labourer_id": ..., "task_id": ..., "message": ..., "at": "2026-11-24T08:00:00Z"},
 // ...]}
 // (`text` alone is what chat services show). Every target is tried; when one fails, the error says
-// which, and the next call sends to each target only what that has not got yet. (An alarm that is
-// not in the store has no number to know it by: such a one may come twice.)
+// which, and the next call sends to each target only what that has not got yet. (One with
+// the number 0 is known to no target: such a one may come twice.)
 [[nodiscard]] std::unique_ptr<engine::Notifier> make_notifier(
     const AlarmTargets& targets, std::filesystem::path working_directory);
 

@@ -109,6 +109,20 @@ TEST_F(Notifiers, name_what_failed_and_send_again_only_what_is_missing) {
   EXPECT_EQ(requests.size(), 2);
 }
 
+TEST_F(Notifiers, deliver_what_is_in_no_store_once_too) {
+  AlarmTargets targets;
+  targets.log = false;
+  targets.command = {"sh", "-c", "echo x >> calls; cat > got.json"};
+  const auto notifier = make_notifier(targets, folder_);
+  ASSERT_TRUE(notifier->notify(std::vector{alarm(7)}));
+  ASSERT_TRUE(notifier->notify(std::vector{alarm(-1)}));
+  EXPECT_EQ(read_file(folder_ / "calls").value(), "x\nx\n");
+  ASSERT_TRUE(notifier->notify(std::vector{alarm(-1), alarm(-2)}));
+  EXPECT_EQ(got("got.json").at("alarms").as_array().size(), 1);
+  ASSERT_TRUE(notifier->notify(std::vector{alarm(7), alarm(-1), alarm(-2)}));
+  EXPECT_EQ(read_file(folder_ / "calls").value(), "x\nx\nx\n");
+}
+
 TEST_F(Notifiers, keep_the_alarms_when_a_command_fails_or_does_not_end) {
   AlarmTargets targets;
   targets.log = false;
