@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The program `sosw`: finds the command, runs it, gives its exit code.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <clocale>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <exception>
 
@@ -69,20 +73,33 @@ int run(int argc, char** argv) {
   return common.run();
 }
 
+// Started without standard files, as some daemons and cron do it, the next file that is opened
+// would become one of them, and what is printed would go into it. stdout stays unwritable: results
+// that nobody gets are an error.
+void open_standard_files() {
+  for (const int file : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(file, F_GETFD) >= 0) continue;
+    // The lowest free number is this one: those below are open.
+    (void)!::open("/dev/null", file == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 }  // namespace
 }  // namespace sosw::cli
 
 int main(int argc, char** argv) {
+  sosw::cli::open_standard_files();
+  std::signal(SIGXFSZ, SIG_IGN);        // a file at its limit is then an error, like a full disk
   std::setlocale(LC_CTYPE, "C.UTF-8");  // widths of characters, see screen.cc
   int exit_code = sosw::cli::kFailed;
   try {
     exit_code = sosw::cli::run(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "sosw: {}\n", error.what());
+    std::fprintf(stderr, "sosw: %s\n", error.what());  // throws nothing when stderr fails too
   }
   // What was printed counts only once it has been taken.
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    fmt::print(stderr, "sosw: cannot write to stdout: {}\n", std::strerror(errno));
+    std::fprintf(stderr, "sosw: cannot write to stdout: %s\n", std::strerror(errno));
     if (exit_code == sosw::cli::kDone) exit_code = sosw::cli::kFailed;
   }
   return exit_code;

@@ -39,6 +39,7 @@ using Steady = std::chrono::steady_clock;
 constexpr auto kLockPatience = std::chrono::seconds{3};  // another command may hold it for a moment
 constexpr auto kLook = std::chrono::milliseconds{200};   // between two looks at the counts
 constexpr auto kFlush = std::chrono::seconds{5};         // for the last reports to reach the disk
+constexpr auto kSameSignal = std::chrono::milliseconds{500};
 const std::string kDefaultListen = "127.0.0.1:8787";
 
 struct Arguments {
@@ -114,8 +115,9 @@ void allow_many_files() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// The first SIGINT, SIGTERM or SIGHUP asks for an end in order; the second ends the process at
-// once.
+// The first SIGINT, SIGTERM or SIGHUP asks for an end in order; another one ends the process at
+// once. What comes right behind the first is no second wish: `timeout`, and a shell beside its
+// terminal, send each signal twice.
 class Signals {
  public:
   // Call before any other thread is started: all inherit what is blocked here.
@@ -126,12 +128,7 @@ class Signals {
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
   }
-  ~Signals() {
-    if (!thread_.joinable()) return;
-    over_ = true;
-    ::pthread_kill(thread_.native_handle(), SIGUSR1);
-    thread_.join();
-  }
+  ~Signals() { finish(); }
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
@@ -139,19 +136,40 @@ class Signals {
   void watch(std::function<void()> stop) {
     thread_ = std::thread([this, stop = std::move(stop)] {
       std::thread stopping;
-      for (int number = 0; ::sigwait(&set_, &number) == 0 && !over_;) {
-        if (number == SIGUSR1) continue;
-        if (stopping.joinable()) ::_exit(128 + number);
-        stopping = std::thread(stop);
+      Steady::time_point began;
+      const pthread_t self = ::pthread_self();
+      for (int number = 0; ::sigwait(&set_, &number) == 0;) {
+        if (number == SIGUSR1) {
+          // While `stop` still works, another signal must be able to end it.
+          if (over_ && !stopping_) break;
+        } else if (!stopping.joinable()) {
+          began = Steady::now();
+          stopping_ = true;
+          stopping = std::thread([this, &stop, self] {
+            stop();
+            stopping_ = false;
+            ::pthread_kill(self, SIGUSR1);
+          });
+        } else if (Steady::now() - began > kSameSignal) {
+          ::_exit(128 + number);
+        }
       }
       if (stopping.joinable()) stopping.join();
     });
   }
 
+  // Returns when `stop` is not called any more, nor will be: what it uses may go.
+  void finish() {
+    if (!thread_.joinable()) return;
+    over_ = true;
+    ::pthread_kill(thread_.native_handle(), SIGUSR1);
+    thread_.join();
+  }
+
  private:
   sigset_t set_{};
   std::thread thread_;
-  std::atomic<bool> over_ = false;
+  std::atomic<bool> over_ = false, stopping_ = false;
 };
 
 // --- The parts
@@ -435,6 +453,7 @@ int run(const Common& common, const Arguments& arguments) {
     });
     outcome = wiring.engine().run(stop.get_token(), arguments.until_empty);
   }
+  signals.finish();
   console->clear();
   door->reset();
   wiring.host().stop(std::chrono::seconds{0});

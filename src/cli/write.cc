@@ -11,6 +11,7 @@
 #include "cli/home.h"
 #include "cli/screen.h"
 #include "local/credentials.h"
+#include "local/function_log.h"
 
 namespace sosw::cli {
 namespace {
@@ -20,6 +21,7 @@ constexpr std::int64_t kPage = 1000;  // tasks looked up, or replayed, at once
 int schedule(const Common& common, const std::string& job, const std::string& id) {
   auto event = read_object(job);
   if (!event) return complain(event.error());
+  if (local::valid_utf8(id) != id) return complain(invalid("--id: the key is not UTF-8"));
   // Without a key of the caller's every call is a new job.
   const std::string key = id.empty() ? local::random_hex(32) : id;
   const auto answer = ask(common, {{"op", "schedule"}, {"event", *std::move(event)}, {"key", key}});

@@ -386,6 +386,61 @@ TEST_F(Cli, EndsInOrderWhenItIsAskedTo) {
   EXPECT_EQ(counted("queued"), 1);
 }
 
+TEST_F(Cli, TakesTwoSignalsAtOnceForOneWish) {
+  project("touch begun; while [ ! -e go ]; do sleep 0.01; done; echo '{}'");
+  schedule(job(R"("a")"));
+  Process running = engine();
+  ASSERT_TRUE(until([&] { return fs::exists(folder_ / "begun"); }));
+  running.signal(SIGTERM);
+  running.signal(SIGINT);
+  write("go", "");
+  EXPECT_EQ(running.wait().status, 0);
+  EXPECT_EQ(counted("done"), 1);
+}
+
+TEST_F(Cli, AlarmsOfABlockedLabourerReachTheirCommand) {
+  project("echo '{}'");
+  write("worker.sh", "#!/no/such/interpreter\n", 0755);
+  write("sosw.json", R"({"labourers": {"count": {"exec": ["./worker.sh"]}},
+    "alarms": {"command": ["sh", "-c", "cat >> alarms.json"]}, "listen": "127.0.0.1:0"})");
+  schedule(R"({"lambda_name": "count", "payload": {}})");
+  Process running = engine();
+  ASSERT_TRUE(until([&] {
+    return content(folder_ / "alarms.json").find("labourer_blocked") != std::string::npos;
+  }));
+  running.signal(SIGTERM);
+  EXPECT_EQ(running.wait().status, 0);
+}
+
+TEST_F(Cli, AFileAtItsLimitIsAnErrorLikeAFullDisk) {
+  project("echo '{}'");
+  const Ended ended = sosw({"schedule", "--job", job(R"("a", "b", "c")")}, "", [] {
+    const rlimit limit{40'000, 40'000};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  });
+  EXPECT_EQ(ended.status, 1) << ended.err;
+  EXPECT_THAT(ended.err, HasSubstr("disk"));
+}
+
+TEST_F(Cli, WorksWithoutStandardFiles) {
+  project("echo '{}'");
+  const auto close_all = [] {
+    for (const int file : {0, 1, 2}) ::close(file);
+  };
+  // Its results reach nobody, which is an error, but no crash and no damage.
+  EXPECT_EQ(sosw({"schedule", "--job", job(R"("a")")}, "", close_all).status, 1);
+  EXPECT_EQ(sosw({"run", "--until-empty"}, "", close_all).status, 1);
+  EXPECT_EQ(counted("done"), 1);
+}
+
+TEST_F(Cli, RefusesAKeyThatIsNoText) {
+  project("echo '{}'");
+  const Ended ended = sosw({"schedule", "--job", job(R"("a")"), "--id", "\xff"});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("UTF-8"));
+  EXPECT_EQ(counted("queued"), 0);
+}
+
 TEST_F(Cli, TellsItsVersion) {
   const json::value facts = read({"version"});
   EXPECT_EQ(facts.at("version"), SOSW_VERSION);
