@@ -285,8 +285,8 @@ std::uint64_t private_memory(pid_t leader) {
   return sum;
 }
 
-int kill_leftovers(const std::string& name, const std::string& value) {
-  const std::string wanted = name + "=" + value;
+// One look through /proc. Gives how many it has killed.
+static int kill_marked(const std::string& wanted) {
   std::vector<OwnedFd> dying;
   const pid_t self = getpid();
   DIR* proc = opendir("/proc");
@@ -314,6 +314,18 @@ int kill_leftovers(const std::string& name, const std::string& value) {
     poll(&wait, 1, 10'000);
   }
   return static_cast<int>(dying.size());
+}
+
+int kill_leftovers(const std::string& name, const std::string& value) {
+  const std::string wanted = name + "=" + value;
+  // A process that is just starting another has no environment for a moment: look until none is
+  // found.
+  int killed = 0;
+  for (int look = 0, found = 1; look < 10 && found > 0; ++look) {
+    found = kill_marked(wanted);
+    killed += found;
+  }
+  return killed;
 }
 
 }  // namespace sosw::local

@@ -130,7 +130,7 @@ TEST(ChildProcess, ShowsItsMemory) {
 }
 
 TEST(ChildProcess, IsFoundByItsEnvironmentLater) {
-  auto command = shell("setsid sleep 1000 & echo started; wait");
+  auto command = shell("setsid sh -c 'echo started; exec sleep 1000' & wait");
   const std::string mark = random_hex(16);
   command.environment["SOSW_TEST_MARK"] = mark;
   auto child = start(command);

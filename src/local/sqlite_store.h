@@ -21,10 +21,11 @@ struct StoreOptions {
   std::int64_t task_step = kTaskStep;
 };
 
-// Writes are made by one of the threads that call, for all that have called meanwhile: as one group,
-// committed before any of them is answered; looks have connections of their own and never wait for writes. Several objects
-// on one file, in any processes of one machine, are safe. When the disk is full or fails, a call
-// answers `exhausted`, nothing of it is done, and later calls work as soon as there is space.
+// Writes are made by one of the threads that call, for all that have called meanwhile: as one
+// group, committed before any of them is answered; looks have connections of their own and never
+// wait for writes. Several objects on one file, in any processes of one machine, are safe. When the
+// disk is full or fails, a call answers `exhausted`, nothing of it is done, and later calls work as
+// soon as there is space.
 class SqliteStore final : public engine::TaskStore {
  public:
   // Brings an older file up to date. Errors: corrupt (newer version, damaged), denied
