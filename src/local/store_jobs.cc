@@ -125,7 +125,7 @@ Result<Made> Writes::make_rows(std::string_view labourer_id, std::int64_t waterm
   const auto labourer = session_.labourer(labourer_id);
   if (!labourer) return made;
   // A job whose tasks all fail would else unfold itself into the retry state.
-  if (count_of(*labourer, stored(State::retry)) > 10 * watermark) return made;
+  if ((count_of(*labourer, stored(State::retry)) - 1) / 10 >= watermark) return made;
   const std::int64_t room = watermark - count_of(*labourer, stored(State::queued));
   const auto job = first_open_job(*labourer);
   if (!job || room <= 0) return made;

@@ -231,6 +231,7 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
           end_attempt(*row, std::move(extra), labourers, "interrupted too often", now);
         break;
       case Release::Why::impossible:
+        keep_detail(extra, "result_", "error", json::string(given.reason));
         close(*row, State::dead, row->attempts - 1, extra, std::nullopt, now);
         raise_dead(*row, given.reason, now);
         break;

@@ -108,7 +108,7 @@ Result<Made> ModelStore::make_rows(std::string_view labourer_id, std::int64_t wa
   std::lock_guard lock(mutex_);
   auto room = [&] {
     const auto retry = static_cast<std::int64_t>(select(labourer_id, State::retry).size());
-    if (retry > 10 * watermark) return std::int64_t{0};
+    if ((retry - 1) / 10 >= watermark) return std::int64_t{0};
     return watermark - static_cast<std::int64_t>(select(labourer_id, State::queued).size());
   };
   Made made;
@@ -299,6 +299,7 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
           end_attempt(*row, labourers, now);
         break;
       case Release::Why::impossible:
+        row->task.extra["result_error"] = given.reason;
         row->task.attempts -= 1;
         close(*row, State::dead, now);
         raise_dead(*row, given.reason, now);

@@ -355,6 +355,8 @@ TEST_P(TaskStoreTest, what_no_worker_can_take_is_dead_with_an_alarm_and_uses_no_
   EXPECT_EQ(dead.state, State::dead);
   EXPECT_EQ(dead.attempts, 1);
   EXPECT_EQ(dead.closed_at, epoch_seconds(now_));
+  EXPECT_THAT(std::string(dead.extra.at("result_error").as_string()),
+              ::testing::HasSubstr("as the test wants"));
   ASSERT_THAT(alarms(), SizeIs(1));
   EXPECT_EQ(alarms()[0].kind, engine::Alarm::Kind::dead_task);
   EXPECT_EQ(alarms()[0].task_id, id);
