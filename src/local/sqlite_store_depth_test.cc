@@ -87,7 +87,7 @@ Costs costs_at(std::int64_t queued) {
   measured("release", [&] {
     std::vector<engine::Release> releases;
     for (const engine::Claimed& one : claimed) releases.push_back({one.task.id, one.claim, {}, ""});
-    transaction([&] { EXPECT_TRUE(writes.release(releases, kNow)); });
+    transaction([&] { EXPECT_TRUE(writes.release(releases, {}, kNow)); });
   });
   claimed = claim({});
   measured("expire", [&] {
