@@ -86,6 +86,7 @@ Costs costs_at(std::int64_t queued) {
   measured("fail and claim", [&] { claimed = claim(reports_of(claimed, Report::Kind::failed)); });
   measured("release", [&] {
     std::vector<engine::Release> releases;
+    releases.reserve(claimed.size());
     for (const engine::Claimed& one : claimed) releases.push_back({one.task.id, one.claim, {}, ""});
     transaction([&] { EXPECT_TRUE(writes.release(releases, {}, kNow)); });
   });

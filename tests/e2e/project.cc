@@ -44,6 +44,7 @@ Process::Process(const std::vector<std::string>& argv, const fs::path& folder, c
                  const fs::path& input)
     : log_(log) {
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   const std::string out = log.string() + ".out";
@@ -199,7 +200,7 @@ std::string source(std::string_view path) {
 
 std::string python() {
   const char* given = std::getenv("SOSW_PYTHON");  // NOLINT(concurrency-mt-unsafe): one thread
-  const std::string path = given != nullptr ? given : SOSW_SOURCE "/build/venv/bin/python3";
+  std::string path = given != nullptr ? given : SOSW_SOURCE "/build/venv/bin/python3";
   if (!fs::exists(path)) throw std::runtime_error(path + " is missing: ./dev test makes it");
   return path;
 }
