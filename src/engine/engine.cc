@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
+#include <memory>
 
 #include "core/retry.h"
 
@@ -35,11 +37,6 @@ std::int64_t live(const LabourerStatus& status) {
 }
 
 }  // namespace
-
-struct Engine::Waiter {
-  Report report;
-  std::optional<Result<Reported>> answer;
-};
 
 Engine::Engine(Ports ports, Settings settings)
     : ports_(ports),
@@ -81,14 +78,24 @@ void Engine::give_back(std::vector<Release> claims) {
 }
 
 Result<Reported> Engine::report(Report report) {
-  Waiter waiter{std::move(report), std::nullopt};
-  std::unique_lock lock(mutex_);
-  if (!running_)
-    return Error{Code::unavailable, "the engine does not run", "report again when it does"};
-  waiters_.push_back(&waiter);
-  woken_.notify_all();
-  woken_.wait(lock, [&] { return waiter.answer.has_value(); });
-  return *std::move(waiter.answer);
+  // Shared: this function may return while the loop is still inside set_value().
+  auto promise = std::make_shared<std::promise<Result<Reported>>>();
+  auto answer = promise->get_future();
+  this->report(std::move(report),
+               [promise](Result<Reported> reported) { promise->set_value(std::move(reported)); });
+  return answer.get();
+}
+
+void Engine::report(Report report, Answered answer) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (running_) {
+      waiters_.push_back({std::move(report), std::move(answer)});
+      woken_.notify_all();
+      return;
+    }
+  }
+  answer(Error{Code::unavailable, "the engine does not run", "report again when it does"});
 }
 
 Result<Accepted> Engine::schedule(const json::value& event, std::string key) {
@@ -144,52 +151,76 @@ void Engine::add_tick(Tick tick) {
 // ----------------------------------------------------------------------------------------------------------
 
 Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
+  start(stop);
+  std::optional<Outcome> outcome;
+  {
+    std::jthread alarms([this](const std::stop_token& s) { keep_sending_alarms(s); });
+    // The loop changes retry_base_s of its labourers, so the other thread has its own copy.
+    std::jthread health([this, labourers = settings_.labourers](const std::stop_token& s) {
+      keep_looking_at_health(labourers, s);
+    });
+    Time next{};
+    while (!outcome && !stop.stop_requested()) {
+      if (const Time now = ports_.clock.now(); next > now) {
+        std::unique_lock lock(mutex_);
+        woken_.wait_for(lock, stop, next - now, [&] { return woken_locked(); });
+      }
+      next = pass();
+      if (until_empty) outcome = finished();
+    }
+    this->stop();
+  }
+  if (const auto sent = send_alarms(); !sent) {
+    spdlog::error("alarms could not be sent: {}", sent.error().message);
+  }
+  Outcome ended = outcome.value_or(Outcome{});
+  ended.died = died_;
+  return ended;
+}
+
+void Engine::start(const std::stop_token& stop) {
   {
     const std::lock_guard lock(mutex_);
     running_ = true;
   }
   take_back();
   finish_cancellations(stop);
-  std::optional<Outcome> outcome;
+  stale_ = true;
+}
+
+Time Engine::pass() {
+  dispatch();
+  sweep(ports_.clock.now());
+  return next_moment(ports_.clock.now());
+}
+
+bool Engine::woken() {
+  const std::lock_guard lock(mutex_);
+  return woken_locked();
+}
+
+bool Engine::woken_locked() const {
+  return look_again_ || slot_free_ || !inbox_.empty() || !waiters_.empty();
+}
+
+std::optional<Engine::Outcome> Engine::finished() {
+  if (again_ || stale_) return std::nullopt;
+  auto outcome = finished_for_good();
+  const std::lock_guard lock(mutex_);
+  if (!inbox_.empty() || !given_back_.empty() || !waiters_.empty()) return std::nullopt;
+  return outcome;
+}
+
+void Engine::stop() {
+  std::vector<Waiter> refused;
   {
-    std::jthread alarms([this](const std::stop_token& s) { send_alarms(s); });
-    // The loop changes retry_base_s of its labourers, so the other thread has its own copy.
-    std::jthread health([this, labourers = settings_.labourers](const std::stop_token& s) {
-      look_at_health(labourers, s);
-    });
-    stale_ = true;
-    std::unique_lock lock(mutex_);
-    while (!stop.stop_requested()) {
-      const Time now = ports_.clock.now();
-      const Time next = next_moment(now);
-      if (next > now) {
-        woken_.wait_for(lock, stop, next - now, [&] {
-          return look_again_ || slot_free_ || !inbox_.empty() || !waiters_.empty();
-        });
-      }
-      if (std::exchange(look_again_, false)) stale_ = true;
-      dispatch(lock);  // unlocks while it works
-      lock.unlock();
-      sweep(ports_.clock.now());
-      if (until_empty && !again_ && !stale_) outcome = finished_for_good();
-      lock.lock();
-      if (outcome && inbox_.empty() && given_back_.empty() && waiters_.empty()) break;
-      outcome.reset();
-    }
+    const std::lock_guard lock(mutex_);
     running_ = false;
-    for (Waiter* waiter : std::exchange(waiters_, {})) {
-      waiter->answer =
-          Error{Code::unavailable, "the engine is stopping", "report again when it runs"};
-    }
-    woken_.notify_all();
+    refused = std::exchange(waiters_, {});
   }
-  std::unique_lock alarm_lock(alarm_mutex_);
-  if (const auto sent = send_what_waits(alarm_lock); !sent) {
-    spdlog::error("alarms could not be sent: {}", sent.error().message);
+  for (const Waiter& waiter : refused) {
+    waiter.answer(Error{Code::unavailable, "the engine is stopping", "report again when it runs"});
   }
-  Outcome ended = outcome.value_or(Outcome{});
-  ended.died = died_;
-  return ended;
 }
 
 // Gives the number that is not running any more.
@@ -329,7 +360,9 @@ void Engine::tell_of_orphans(const std::string& id, std::int64_t tasks, Time now
 }
 
 // Stores what was reported and starts what can start.
-void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
+void Engine::dispatch() {
+  std::unique_lock lock(mutex_);
+  if (std::exchange(look_again_, false)) stale_ = true;
   slot_free_ = false;
   if (unstored_.empty()) {
     unstored_ = std::exchange(inbox_, {});
@@ -338,8 +371,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
                      std::make_move_iterator(inbox_.end()));
     inbox_.clear();
   }
-  std::vector<Waiter*> waiters(waiters_.begin(), waiters_.end());
-  waiters_.clear();
+  std::vector<Waiter> waiters = std::exchange(waiters_, {});
   std::vector<Release> given_back = std::exchange(given_back_, {});
   lock.unlock();
   if (!given_back.empty()) {
@@ -351,7 +383,7 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
   again_ = false;
   // Behind those that are kept until they are stored: who waits repeats a report himself.
   const std::size_t kept = unstored_.size();
-  for (Waiter* waiter : waiters) unstored_.push_back(std::move(waiter->report));
+  for (Waiter& waiter : waiters) unstored_.push_back(std::move(waiter.report));
   std::vector<std::string_view> which;
   for (auto& [id, needs] : needs_) {
     needs.at_limit = false;
@@ -394,13 +426,9 @@ void Engine::dispatch(std::unique_lock<std::mutex>& lock) {
     if (dead || !blocked.empty() || !pass->skipped.empty()) send_soon(std::move(blocked));
   }
 
-  lock.lock();
-  if (!waiters.empty()) {
-    for (std::size_t i = 0; i < waiters.size(); ++i) {
-      waiters[i]->answer =
-          pass ? Result<Reported>(pass->reported[kept + i]) : Result<Reported>(pass.error());
-    }
-    woken_.notify_all();
+  for (std::size_t i = 0; i < waiters.size(); ++i) {
+    waiters[i].answer(pass ? Result<Reported>(std::move(pass->reported[kept + i]))
+                           : Result<Reported>(pass.error()));
   }
 }
 
@@ -502,36 +530,45 @@ void Engine::note_skipped(const std::vector<Skipped>& skipped) {
 // --- Threads beside the loop
 // -----------------------------------------------------------------------------------------
 
-void Engine::look_at_health(const Labourers& labourers, const std::stop_token& stop) {
+void Engine::look_at_health(const Labourers& labourers) {
+  for (const std::string& failure : ecology_.refresh(labourers, ports_.clock.now())) {
+    spdlog::warn("health metric {}", failure);
+  }
+  wake();
+}
+
+void Engine::keep_looking_at_health(const Labourers& labourers, const std::stop_token& stop) {
   const bool any = std::any_of(labourers.begin(), labourers.end(),
                                [](const auto& one) { return !one.second.health_metrics.empty(); });
   if (!any) return;
   std::mutex mutex;
   std::condition_variable_any never;
   while (!stop.stop_requested()) {
-    for (const std::string& failure : ecology_.refresh(labourers, ports_.clock.now())) {
-      spdlog::warn("health metric {}", failure);
-    }
-    wake();
+    look_at_health(labourers);
     std::unique_lock lock(mutex);
     never.wait_for(lock, stop, std::chrono::duration<double>(settings_.health_interval_s),
                    [] { return false; });
   }
 }
 
-void Engine::send_alarms(const std::stop_token& stop) {
+bool Engine::alarms_wait() {
+  const std::lock_guard lock(alarm_mutex_);
+  return alarms_waiting_;
+}
+
+void Engine::keep_sending_alarms(const std::stop_token& stop) {
   std::unique_lock lock(alarm_mutex_);
   for (;;) {
     alarm_woken_.wait(lock, stop, [&] { return alarms_waiting_; });
     if (stop.stop_requested()) return;
-    alarms_waiting_ = false;
-    const auto sent = send_what_waits(lock);
+    lock.unlock();
+    const auto sent = send_alarms();
+    lock.lock();
     if (sent) continue;
     spdlog::error("alarms could not be sent, tried again in {} s: {}", kAlarmRetry,
                   sent.error().message);
     alarm_woken_.wait_for(lock, stop, std::chrono::duration<double>(kAlarmRetry),
                           [] { return false; });
-    alarms_waiting_ = true;
   }
 }
 
@@ -546,8 +583,10 @@ void Engine::send_soon(std::vector<Alarm> direct) {
   alarm_woken_.notify_all();
 }
 
-// Those in the store, then those that are only here. Unlocks while it sends.
-Result<void> Engine::send_what_waits(std::unique_lock<std::mutex>& lock) {
+// Those in the store, then those that are only here.
+Result<void> Engine::send_alarms() {
+  std::unique_lock lock(alarm_mutex_);
+  alarms_waiting_ = false;
   const std::vector<Alarm> direct = direct_alarms_;
   lock.unlock();
   const auto stored = flush_alarms(ports_.store, ports_.notifier);
@@ -556,8 +595,9 @@ Result<void> Engine::send_what_waits(std::unique_lock<std::mutex>& lock) {
   if (told)
     direct_alarms_.erase(direct_alarms_.begin(),
                          direct_alarms_.begin() + static_cast<std::ptrdiff_t>(direct.size()));
-  if (!stored) return stored.error();
-  return told;
+  if (stored && told) return {};
+  alarms_waiting_ = true;
+  return stored ? told : Result<void>(stored.error());
 }
 
 }  // namespace sosw::engine

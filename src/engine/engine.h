@@ -3,7 +3,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -55,8 +54,12 @@ class Engine {
   // Claims that the host could not start or had to break off: given back with the next pass. Kept
   // until they are stored.
   void give_back(std::vector<Release> claims);
-  // One report; returns when it is durable. Only while run() runs, else unavailable.
+  // One report; returns when it is durable. Only while the loop runs, else unavailable.
   [[nodiscard]] Result<Reported> report(Report report);
+  // The same without waiting: `answer` is called once, by the loop, or at once when it does not
+  // run; it must not call the engine back.
+  using Answered = std::function<void(Result<Reported>)>;
+  void report(Report report, Answered answer);
   // Queues a job; returns when it is durable. See Scheduler::schedule().
   [[nodiscard]] Result<Accepted> schedule(const json::value& event, std::string key);
   [[nodiscard]] Result<std::vector<bool>> replay(std::span<const std::string> task_ids);
@@ -87,8 +90,29 @@ class Engine {
   // somebody began. Once at a time.
   [[nodiscard]] Outcome run(std::stop_token stop, bool until_empty = false);
 
+  // --- The loop in single steps: run() is these, with threads around them ---
+
+  // What run() does before its first pass. Reports are taken from now on.
+  void start(const std::stop_token& stop = {});
+  // Stores what was reported, starts what can start, does all that is due. Gives the moment of the
+  // next pass; it comes sooner when woken() becomes true.
+  [[nodiscard]] Time pass();
+  [[nodiscard]] bool woken();
+  // Nothing is left to do, or nothing that is left can move; nullopt: go on.
+  [[nodiscard]] std::optional<Outcome> finished();
+  // Refuses reports from now on, and those that wait.
+  void stop();
+  // Beside the passes, on any thread: the alarms, when some wait; the metrics, every
+  // health_interval_s (`labourers`: as in the settings; no passes change these).
+  [[nodiscard]] bool alarms_wait();
+  [[nodiscard]] Result<void> send_alarms();
+  void look_at_health(const Labourers& labourers);
+
  private:
-  struct Waiter;
+  struct Waiter {
+    Report report;
+    Answered answer;
+  };
   struct Needs {
     bool queue = false;  // may have queued tasks
     bool make = false;   // may have an open job
@@ -101,16 +125,16 @@ class Engine {
   std::int64_t take_back(const Labourer& labourer, const std::vector<Task>& tasks);
   void refresh(Time now);
   void tell_of_orphans(const std::string& id, std::int64_t tasks, Time now);
-  void dispatch(std::unique_lock<std::mutex>& lock);
+  void dispatch();
   void make_rows();
   void sweep(Time now);
+  [[nodiscard]] bool woken_locked() const;
   [[nodiscard]] std::optional<Outcome> finished_for_good() const;
   [[nodiscard]] Time next_moment(Time now) const;
   void note_skipped(const std::vector<Skipped>& skipped);
-  void look_at_health(const Labourers& labourers, const std::stop_token& stop);
-  void send_alarms(const std::stop_token& stop);
+  void keep_looking_at_health(const Labourers& labourers, const std::stop_token& stop);
+  void keep_sending_alarms(const std::stop_token& stop);
   void send_soon(std::vector<Alarm> direct);
-  Result<void> send_what_waits(std::unique_lock<std::mutex>& lock);
 
   Ports ports_;
   Settings settings_;
@@ -127,7 +151,7 @@ class Engine {
   std::condition_variable_any woken_;
   std::vector<Report> inbox_;
   std::vector<Release> given_back_;
-  std::deque<Waiter*> waiters_;  // their reports go with the next exchange
+  std::vector<Waiter> waiters_;  // their reports go with the next exchange
   bool look_again_ = false;
   bool slot_free_ = false;
   bool running_ = false;
