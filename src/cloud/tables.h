@@ -51,6 +51,8 @@ struct Refused {
 struct Written {
   bool done = false;
   std::vector<Refused> refused;  // not done: one for each write, in order
+  // Of one write() that was made: the item as it was before (ALL_OLD); absent: there was none.
+  std::optional<Item> before{};
 };
 
 struct Query {
@@ -64,6 +66,8 @@ struct Query {
   std::int64_t limit = 0;       // items looked at before the filter; 0: none of our own
   bool count = false;           // SELECT COUNT: no items
   std::optional<Item> after{};  // LastEvaluatedKey of the page before
+  std::string projection{};     // attributes that come back; empty: all. The key is not among them
+                                // unless it is named
 };
 struct Page {
   std::vector<Item> items;
