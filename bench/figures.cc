@@ -107,7 +107,7 @@ Bench::Bench(std::string name, int argc, char** argv) : name_(std::move(name)) {
                  "  --runs    measurements that each median is taken of (default 5)\n"
                  "  --folder  on the disk to measure (default: here)\n",
                  name_);
-      std::exit(argument == "--help" ? 0 : 2);
+      std::exit(argument == "--help" ? 0 : 2);  // NOLINT(concurrency-mt-unsafe): no thread yet
     }
   }
   if (runs_ == 0) runs_ = quick_ ? 1 : 5;
@@ -198,7 +198,7 @@ double seconds_now() {
 
 void give_up(const std::string& what) {
   fmt::print(stderr, "bench: {}\n", what);
-  std::exit(1);
+  std::exit(1);  // NOLINT(concurrency-mt-unsafe): the main thread
 }
 
 }  // namespace sosw::bench

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <system_error>
 #include <vector>
 
 #include "cli/screen.h"
@@ -170,9 +171,10 @@ Result<Input> read_input(const std::string& argument) {
   const auto read = [&](std::istream& in, std::string name) -> Result<Input> {
     Input input{{std::istreambuf_iterator<char>(in), {}}, std::move(name)};
     if (in.bad()) {
-      return Error{Code::unavailable,
-                   fmt::format("{}: cannot be read: {}", input.name, std::strerror(errno)),
-                   {}};
+      return Error{
+          Code::unavailable,
+          fmt::format("{}: cannot be read: {}", input.name, std::generic_category().message(errno)),
+          {}};
     }
     return input;
   };
@@ -184,7 +186,7 @@ Result<Input> read_input(const std::string& argument) {
     file.setstate(std::ios::failbit);
   }
   if (!file) {
-    return invalid(fmt::format("{}: {}", argument, std::strerror(errno)),
+    return invalid(fmt::format("{}: {}", argument, std::generic_category().message(errno)),
                    "give a file, - for stdin, or text that starts with {");
   }
   return read(file, argument);

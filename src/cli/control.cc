@@ -14,6 +14,7 @@
 #include <cstring>
 #include <list>
 #include <string>
+#include <system_error>
 
 #include "core/json_text.h"
 
@@ -41,7 +42,8 @@ constexpr std::array<std::pair<Code, std::string_view>, 8> kCodes{{
 Error system_error(std::string_view doing, const std::filesystem::path& folder) {
   const Code code = errno == EACCES || errno == EPERM ? Code::denied : Code::unavailable;
   return {code,
-          fmt::format("{}: {}: {}", (folder / kSocketName).string(), doing, std::strerror(errno)),
+          fmt::format("{}: {}: {}", (folder / kSocketName).string(), doing,
+                      std::generic_category().message(errno)),
           {}};
 }
 

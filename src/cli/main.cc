@@ -7,8 +7,8 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <exception>
+#include <system_error>
 
 #include "cli/command.h"
 
@@ -89,8 +89,9 @@ void open_standard_files() {
 
 int main(int argc, char** argv) {
   sosw::cli::open_standard_files();
-  std::signal(SIGXFSZ, SIG_IGN);        // a file at its limit is then an error, like a full disk
-  std::setlocale(LC_CTYPE, "C.UTF-8");  // widths of characters, see screen.cc
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is then an error, like a full disk
+  // Widths of characters, see screen.cc.
+  std::setlocale(LC_CTYPE, "C.UTF-8");  // NOLINT(concurrency-mt-unsafe): no thread yet
   int exit_code = sosw::cli::kFailed;
   try {
     exit_code = sosw::cli::run(argc, argv);
@@ -99,7 +100,8 @@ int main(int argc, char** argv) {
   }
   // What was printed counts only once it has been taken.
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    std::fprintf(stderr, "sosw: cannot write to stdout: %s\n", std::strerror(errno));
+    std::fprintf(stderr, "sosw: cannot write to stdout: %s\n",
+                 std::generic_category().message(errno).c_str());
     if (exit_code == sosw::cli::kDone) exit_code = sosw::cli::kFailed;
   }
   return exit_code;

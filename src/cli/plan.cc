@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "cli/command.h"
 #include "cli/home.h"
@@ -44,8 +45,7 @@ Forecast forecast_for(const Common& common, const Labourer& labourer, std::int64
     }
   }
   if (forecast.limit > 0) {
-    forecast.seconds =
-        static_cast<double>((rows + forecast.limit - 1) / forecast.limit) * forecast.task_s;
+    forecast.seconds = std::ceil(static_cast<double>(rows) / forecast.limit) * forecast.task_s;
   }
   return forecast;
 }
@@ -71,7 +71,8 @@ int write_rows(const JobRows& rows) {
     if (out.size() >= kWrite && !flush()) break;
   }
   if (!flush()) {
-    return complain({Code::unavailable, fmt::format("stdout: {}", std::strerror(errno)), {}});
+    return complain(
+        {Code::unavailable, fmt::format("stdout: {}", std::generic_category().message(errno)), {}});
   }
   return kDone;
 }

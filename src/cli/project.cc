@@ -8,10 +8,10 @@
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <string_view>
+#include <system_error>
 #include <tuple>
 #include <vector>
 
@@ -73,9 +73,10 @@ echo "{\"greeting\": \"Hello, $name\"}"
 
 int init(const std::string& folder) {
   const auto system_error = [](const fs::path& path, int number) {
-    return complain(
-        {Code::unavailable, fmt::format("{}: {}", path.string(), std::strerror(number)), {}},
-        kFailed);
+    return complain({Code::unavailable,
+                     fmt::format("{}: {}", path.string(), std::generic_category().message(number)),
+                     {}},
+                    kFailed);
   };
   std::error_code code;
   fs::create_directories(folder, code);

@@ -77,8 +77,8 @@ Screen Screen::of(std::FILE* file) {
   const int fd = ::fileno(file);
   screen.terminal = ::isatty(fd) != 0;
   if (!screen.terminal) return screen;
-  const char* term = std::getenv("TERM");
-  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");          // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* no_color = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe): nobody sets it
   screen.colours = (no_color == nullptr || *no_color == '\0') && term != nullptr &&
                    std::strcmp(term, "dumb") != 0;
   winsize size{};

@@ -150,7 +150,9 @@ void Engine::add_tick(Tick tick) {
 // --- The loop
 // ----------------------------------------------------------------------------------------------------------
 
-Engine::Outcome Engine::run(std::stop_token stop, bool until_empty) {
+// A stop token is a handle and is given by value, as std::jthread does.
+Engine::Outcome Engine::run(std::stop_token stop,  // NOLINT(performance-unnecessary-value-param)
+                            bool until_empty) {
   start(stop);
   std::optional<Outcome> outcome;
   {

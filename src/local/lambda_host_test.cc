@@ -33,7 +33,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
-using ::testing::UnorderedElementsAre;
 using namespace std::chrono_literals;
 using Outcome = Invoked::Outcome;
 
@@ -148,14 +147,14 @@ class LambdaHostTest : public ::testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
-  void add(const std::string& name, json::object settings) {
+  void add(const std::string& name, const json::object& settings) {
     auto read = read_labourer(name, settings, {});
     ASSERT_TRUE(read) << read.error().text();
     labourers_[name] = *read;
   }
   void add_worker(json::object settings = {}, const std::string& name = "worker") {
     settings["command"] = {"python3", "worker.py"};
-    add(name, std::move(settings));
+    add(name, settings);
   }
   void start() {
     auto host = LambdaHost::start(options_, labourers_);

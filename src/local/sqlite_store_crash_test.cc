@@ -38,7 +38,8 @@ void tell(int pipe, Note::Kind kind, const std::string& id) {
   for (int round = 0;; ++round) {
     now = after(now, 1);
     const std::string key = std::to_string(seed) + "/" + std::to_string(round);
-    const auto accepted = store.accept(job_of(1 + random() % 30, key), random() % 20, now);
+    const auto accepted = store.accept(job_of(static_cast<std::int64_t>(1 + random() % 30), key),
+                                       static_cast<std::int64_t>(random() % 20), now);
     if (!accepted) _exit(3);
     tell(pipe, Note::accepted, accepted->job_id);
     if (!store.make_rows("w", 50, 20, now)) _exit(4);

@@ -26,7 +26,6 @@ namespace {
 
 using engine::Claimed;
 using engine::ClaimRequest;
-using ::testing::AnyOf;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -573,7 +572,7 @@ TEST(GroupTest, tasks_of_one_thread_queue_in_its_order) {
   std::map<std::string, std::size_t> place;
   for (const Claimed& claimed : claim(*store, kThreads * kEach))
     place.emplace(claimed.task.id, place.size());
-  ASSERT_EQ(place.size(), std::size_t{kThreads * kEach});
+  ASSERT_EQ(place.size(), std::size_t{kThreads} * kEach);
   for (const auto& mine : made)
     for (std::size_t n = 1; n < mine.size(); ++n)
       EXPECT_LT(place.at(mine[n - 1]), place.at(mine[n]));

@@ -82,8 +82,8 @@ const sqlite3_io_methods kMethods = {
 };
 
 sqlite3_vfs* unix_vfs() {
-  static sqlite3_vfs* const found = sqlite3_vfs_find("unix");
-  return found;
+  static sqlite3_vfs* const kFound = sqlite3_vfs_find("unix");
+  return kFound;
 }
 
 sqlite3_vfs& faulty_vfs() {

@@ -164,7 +164,7 @@ class ScriptedInvoker final : public engine::Invoker {
     std::lock_guard lock(mutex_);
     script_.insert(script_.end(), outcomes.begin(), outcomes.end());
   }
-  void script(std::vector<engine::Invoked::Outcome> outcomes) {
+  void script(const std::vector<engine::Invoked::Outcome>& outcomes) {
     std::lock_guard lock(mutex_);
     for (auto outcome : outcomes) script_.push_back({outcome, "scripted"});
   }

@@ -165,7 +165,7 @@ class OpenProbes final : public OpenMetrics {
 
 std::string plain(std::optional<double> value) { return value ? fmt::format("{}\n", *value) : ""; }
 
-MetricsUnderTest probe(Kind kind) {
+MetricsUnderTest probe(const Kind& kind) {
   return {kind.name, [kind] { return std::make_unique<OpenProbes>(kind); }};
 }
 INSTANTIATE_TEST_SUITE_P(

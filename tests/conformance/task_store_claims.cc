@@ -169,7 +169,7 @@ TEST_P(TaskStoreTest, a_claim_token_is_never_used_twice) {
   const auto id = queue_tasks(1)[0];
   std::set<std::string> tokens;
   auto next = [&] {
-    const auto claimed = claim_one();
+    auto claimed = claim_one();
     EXPECT_TRUE(tokens.insert(claimed.claim).second) << claimed.claim << " came again";
     return claimed;
   };

@@ -30,8 +30,6 @@ namespace json = boost::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::MatchesRegex;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr auto kPatience = std::chrono::seconds{120};
@@ -57,7 +55,9 @@ class Process {
     ::waitpid(pid_, nullptr, 0);
   }
   Process(Process&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), out_(other.out_), err_(other.err_) {}
+      : pid_(std::exchange(other.pid_, -1)),
+        out_(std::move(other.out_)),
+        err_(std::move(other.err_)) {}
 
   [[nodiscard]] pid_t pid() const { return pid_; }
   void signal(int number) const { ::kill(pid_, number); }

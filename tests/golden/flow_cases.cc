@@ -362,7 +362,7 @@ Answer trace(const Case& what) {
         return std::make_unique<simulation::ModelStore>(options);
       }).run();
   const testing::ScratchFolder folder;
-  const Answer on_sqlite =
+  Answer on_sqlite =
       Flow(what, [&](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
         local::StoreOptions options;
         options.path = (folder.path() / "flow.db").string();

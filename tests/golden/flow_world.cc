@@ -23,7 +23,8 @@ Time parse_iso(const std::string& text) {
                   &second) != 6) {
     throw std::runtime_error("not a time: " + text);
   }
-  const auto days = std::chrono::sys_days(std::chrono::year(year) / month / day);
+  const auto days = std::chrono::sys_days(std::chrono::year(year) / static_cast<int>(month) /
+                                          static_cast<int>(day));
   return after(Time(days) + std::chrono::hours(hour) + std::chrono::minutes(minute), second);
 }
 
