@@ -50,8 +50,9 @@ TEST(Table, KeepsForeignTextOnItsLine) {
 }
 
 TEST(Screen, CountsColumnsOfWideAndCombinedCharacters) {
-  ASSERT_NE(std::setlocale(LC_CTYPE, "C.UTF-8"),
-            nullptr);  // NOLINT(concurrency-mt-unsafe): one thread
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
+  const char* locale = std::setlocale(LC_CTYPE, "C.UTF-8");
+  ASSERT_NE(locale, nullptr);
   EXPECT_EQ(columns("abc"), 3);
   EXPECT_EQ(columns("\xc3\xbc"), 1);      // u with diaeresis
   EXPECT_EQ(columns("\xe6\x97\xa5"), 2);  // a wide character
