@@ -30,11 +30,11 @@ class Nobody final : public engine::Invoker, public engine::MetricSource, public
   }
   int free_slots(const Labourer&) override { return 0; }
   bool running(std::string_view, std::string_view) override { return false; }
-  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
-                                                    Time) override {
+  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time,
+                                                    const std::stop_token&) override {
     return std::vector<Result<std::optional<double>>>(details.size(), std::optional<double>());
   }
-  Result<void> notify(std::span<const engine::Alarm>) override {
+  Result<void> notify(std::span<const engine::Alarm>, const std::stop_token&) override {
     return Error{Code::unavailable, "the engine does not run", {}};
   }
 };

@@ -169,6 +169,8 @@ TEST(Chunking, ErrorsSayWhereAndHowToMend) {
               HasSubstr("the number 7 is no name of a period"));
   EXPECT_THAT(refused(R"({"period": "today", "st_date": "2026-11-01"})").message,
               HasSubstr("beside period"));
+  EXPECT_EQ(refused(R"({"st_date": "0001-01-01", "en_date": "9999-12-31"})").message,
+            "st_date 0001-01-01 to en_date 9999-12-31 are 3652059 dates");
   EXPECT_THAT(refused(R"({"st_date": "1.11.2026"})").message, HasSubstr("st_date: '1.11.2026'"));
   EXPECT_THAT(refused(R"({"st_date": "2026-11-30"})").message,
               HasSubstr("after en_date 2026-11-24"));

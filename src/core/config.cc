@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "core/json_text.h"
 #include "core/suggest.h"
@@ -66,11 +69,16 @@ json::object merged(std::initializer_list<const json::object*> layers) {
 
 Result<void> check_keys(std::string_view where, const json::object& object,
                         std::span<const std::string_view> known) {
+  std::vector<Error> unknown;
   for (const auto& [key, value] : object)
     if (std::find(known.begin(), known.end(), std::string_view(key)) == known.end())
-      return invalid(fmt::format("{}: unknown key '{}'", where, std::string_view(key)),
-                     suggestion(key, known));
-  return {};
+      unknown.push_back(invalid(fmt::format("{}: unknown key '{}'", where, std::string_view(key)),
+                                suggestion(key, known)));
+  if (unknown.empty()) return {};
+  Error first = std::move(unknown.front());
+  first.others.assign(std::make_move_iterator(unknown.begin() + 1),
+                      std::make_move_iterator(unknown.end()));
+  return first;
 }
 
 }  // namespace sosw

@@ -24,7 +24,7 @@ namespace json = boost::json;
 // put the shared one under the defaults, where it had no effect.)
 [[nodiscard]] json::object merged(std::initializer_list<const json::object*> layers);
 
-// Errors: invalid, for the first key that is not among the known ones; names the nearest.
+// Errors: invalid, for each key that is not among the known ones; names the nearest.
 [[nodiscard]] Result<void> check_keys(std::string_view where, const json::object& object,
                                       std::span<const std::string_view> known);
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/config.h"
 #include "core/json_text.h"
@@ -44,7 +45,18 @@ void ConfigReader::fail(std::string_view key, std::string_view complaint, std::s
 }
 
 void ConfigReader::fail(Error error) {
-  if (!error_) error_ = std::move(error);
+  if (!error_) {
+    error_ = std::move(error);
+    return;
+  }
+  auto others = std::exchange(error.others, {});
+  error_->others.push_back(std::move(error));
+  for (Error& other : others) error_->others.push_back(std::move(other));
+}
+
+void ConfigReader::fail_in(std::string_view place, const Error& error) {
+  fail({error.code, fmt::format("{}: {}", place, error.message), error.hint, {}});
+  for (const Error& other : error.others) fail_in(place, other);
 }
 
 std::optional<double> ConfigReader::number(std::string_view key, double least, double most) {

@@ -21,8 +21,9 @@ namespace json = boost::json;
 [[nodiscard]] std::string described(const json::value& value);
 
 // Each getter gives nullopt for a key that is absent or null (the default is the caller's), and for
-// one of a wrong type or out of range, which is remembered: the first such error is what finish()
-// returns. `where` begins each message: "labourer 'f'". The object must outlive the reader.
+// one of a wrong type or out of range, which is remembered: finish() returns all of them as one
+// error (Error::others). `where` begins each message: "labourer 'f'". The object must outlive the
+// reader.
 class ConfigReader {
  public:
   ConfigReader(std::string where, const json::object& object)
@@ -46,12 +47,13 @@ class ConfigReader {
 
   // Remembers an error about `key`: "WHERE: KEY COMPLAINT".
   void fail(std::string_view key, std::string_view complaint, std::string hint = {});
-  // Remembers an error that already says where.
+  // Remembers an error, and its others, that already says where; or all with `place` before.
   void fail(Error error);
+  void fail_in(std::string_view place, const Error& error);
 
-  // The first error so far.
+  // The errors so far.
   [[nodiscard]] const std::optional<Error>& failed() const { return error_; }
-  // The first error. A key that no getter was asked for and that is not in `also_known` is one.
+  // The errors. A key that no getter was asked for and that is not in `also_known` is one.
   [[nodiscard]] Result<void> finish(std::initializer_list<std::string_view> also_known = {});
 
  private:

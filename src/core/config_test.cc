@@ -95,7 +95,27 @@ TEST(Nearest, OneSlipOrTwo) {
   EXPECT_FALSE(nearest("x", {}));
 }
 
-TEST(ConfigReader, RemembersTheFirstError) {
+TEST(ConfigReader, TellsAllErrorsInOne) {
+  const auto config = object(R"({"n": "x", "t": 5, "nn": 1, "tt": 2})");
+  ConfigReader reader("here", config);
+  reader.integer("n", 0, 9);
+  reader.text("t");
+  Error inner = invalid("first");
+  inner.others = {invalid("second", "hint")};
+  reader.fail_in("there", inner);
+  const auto read = reader.finish();
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().others.size(), 5U);
+  EXPECT_EQ(read.error().text(),
+            "here: n must be a whole number, found the text 'x'\n"
+            "here: t must be a text, found the number 5\n"
+            "there: first\n"
+            "there: second\n  hint\n"
+            "here: unknown key 'nn'\n  known: n, t\n"
+            "here: unknown key 'tt'\n  known: n, t");
+}
+
+TEST(ConfigReader, SaysWhatAValueMustBe) {
   const auto config = object(R"({"n": "x", "m": 1.5, "t": 5, "list": ["a", 1], "o": [], "b": 1})");
   const auto complaint = [&](auto read) {
     ConfigReader reader("here", config);
@@ -103,7 +123,7 @@ TEST(ConfigReader, RemembersTheFirstError) {
     const auto read_all = reader.finish({"n", "m", "t", "list", "o", "b"});
     return read_all ? std::string("fine") : read_all.error().text();
   };
-  EXPECT_EQ(complaint([](auto& r) { r.integer("n", 0, 9), r.text("t"); }),
+  EXPECT_EQ(complaint([](auto& r) { r.integer("n", 0, 9); }),
             "here: n must be a whole number, found the text 'x'");
   EXPECT_EQ(complaint([](auto& r) { r.integer("m", 0, 9); }),
             "here: m must be a whole number, found the number 1.5");

@@ -40,17 +40,20 @@ std::optional<int> status_of(std::string_view text) {
 
 // Reads {"4": 25, "3": 50}.
 Result<std::map<int, double>> read_by_status(const std::string& where, const json::object& config) {
+  ConfigReader reader(where, config);
   std::map<int, double> values;
   for (const auto& [key, value] : config) {
     const auto status = status_of(key);
     if (!status)
-      return invalid(fmt::format("{}: '{}' is no status", where, std::string_view(key)),
-                     "statuses: 0 (Bad), 1 (Poor), 2 (Moderate), 3 (Good), 4 (High)");
-    if (!value.is_number())
-      return invalid(fmt::format("{}: status {} must have a number, found {}", where, *status,
-                                 described(value)));
-    values[*status] = value.to_number<double>();
+      reader.fail(invalid(fmt::format("{}: '{}' is no status", where, std::string_view(key)),
+                          "statuses: 0 (Bad), 1 (Poor), 2 (Moderate), 3 (Good), 4 (High)"));
+    else if (!value.is_number())
+      reader.fail(invalid(fmt::format("{}: status {} must have a number, found {}", where, *status,
+                                      described(value))));
+    else
+      values[*status] = value.to_number<double>();
   }
+  if (reader.failed()) return *reader.failed();
   return values;
 }
 
@@ -122,8 +125,11 @@ Result<HealthMetric> read_health_metric(std::string_view where, const json::obje
     else
       reader.fail(read.error());
   }
+  bool comparable = false;
   if (const auto text = reader.text("feeling_comparison_operator")) {
-    if (const auto comparison = comparison_named(*text))
+    const auto comparison = comparison_named(*text);
+    comparable = comparison.has_value();
+    if (comparison)
       metric.comparison = *comparison;
     else
       reader.fail("feeling_comparison_operator", fmt::format("'{}' is no comparison", *text),
@@ -139,18 +145,17 @@ Result<HealthMetric> read_health_metric(std::string_view where, const json::obje
     else
       reader.fail("no_data", "must be 'last' or a status 0 to 4, found " + described(*no_data));
   }
-  if (auto read = reader.finish(); !read) return read.error();
-
   const std::pair<const int, double>* better = nullptr;
   for (const auto& feeling : metric.feelings) {
-    if (better && hidden(better->second, metric.comparison, feeling.second))
-      return invalid(
+    if (better && comparable && hidden(better->second, metric.comparison, feeling.second))
+      reader.fail(invalid(
           fmt::format("{}: status {} ({}) can never be reached behind status {} ({})", where,
                       feeling.first, feeling.second, better->first, better->second),
           "feelings are compared from the best status down: each next one must be easier to "
-          "fulfil");
+          "fulfil"));
     better = &feeling;
   }
+  if (auto read = reader.finish(); !read) return read.error();
   return metric;
 }
 

@@ -74,7 +74,7 @@ Result<Labourer> read_labourer(std::string id, const json::object& config,
     if (auto policy = read_retry_policy(*retry))
       labourer.retry = *policy;
     else
-      reader.fail(invalid(where + ": " + policy.error().message, policy.error().hint));
+      reader.fail_in(where, policy.error());
   }
   if (const auto* metrics = reader.object("health_metrics")) {
     for (const auto& [name, metric] : *metrics) {
@@ -101,16 +101,16 @@ Result<Labourer> read_labourer(std::string id, const json::object& config,
   reader.number("init_timeout", 0);
   reader.flag("fence");
   // What the registration of the original sets, and let the configuration set instead.
+  if (delta <= std::int64_t{labourer.duration_s} + labourer.cooldown_s)
+    reader.fail(invalid(fmt::format("{}: duration {} + cooldown {} must be less than "
+                                    "greenfield_invocation_delta {}",
+                                    where, labourer.duration_s, labourer.cooldown_s, delta),
+                        "a task that nobody looks at for that long would count as queued again"));
+  // Of the defaults only the keys that were asked for are ours to judge.
+  if (common.failed()) reader.fail(*common.failed());
   if (auto read = reader.finish({"start", "invoked", "expired", "health", "average_duration"});
       !read)
     return read.error();
-  // Of the defaults only the keys that were asked for are ours to judge.
-  if (common.failed()) return *common.failed();
-  if (delta <= std::int64_t{labourer.duration_s} + labourer.cooldown_s)
-    return invalid(fmt::format("{}: duration {} + cooldown {} must be less than "
-                               "greenfield_invocation_delta {}",
-                               where, labourer.duration_s, labourer.cooldown_s, delta),
-                   "a task that nobody looks at for that long would count as queued again");
   labourer.id = std::move(id);
   labourer.settings = config;
   return labourer;

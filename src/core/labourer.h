@@ -52,8 +52,8 @@ struct Labourer {
 
 // Reads one entry of `labourers` (or `task_config.labourers`). `defaults` is the enclosing
 // task_config: max_attempts, max_attempts_{id}, max_simultaneous_invocations. Accepts what the
-// original accepted and what its documents show. Errors: invalid, naming labourer, key and the
-// nearest known key.
+// original accepted and what its documents show. Errors: invalid, for each mistake, naming
+// labourer, key and the nearest known key.
 [[nodiscard]] Result<Labourer> read_labourer(std::string id, const json::object& config,
                                              const json::object& defaults);
 

@@ -103,7 +103,8 @@ TEST(ReadLabourer, NamesLabourerKeyAndWhatWasFound) {
   EXPECT_EQ(complaint(R"({"health_metrics": {"cpu": 5}})"),
             "labourer 'f': health_metrics 'cpu' must be an object, found the number 5");
   EXPECT_EQ(complaint(R"({"health_metrics": {"cpu": {"feelings": {}}}})"),
-            "labourer 'f': health_metrics 'cpu': details is missing");
+            "labourer 'f': health_metrics 'cpu': details is missing\n"
+            "labourer 'f': health_metrics 'cpu': feeling_comparison_operator is missing");
   EXPECT_EQ(complaint(R"({"arn": 5})"), "labourer 'f': arn must be a text, found the number 5");
 }
 

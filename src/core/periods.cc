@@ -184,6 +184,10 @@ Dates dates_between(Date first, Date last) {
   if (first > last)
     return invalid(
         fmt::format("st_date {} lies after en_date {}", iso_date(first), iso_date(last)));
+  if (const auto count = (last - first).count() + 1; count > kMaxDates)
+    return invalid(fmt::format("st_date {} to en_date {} are {} dates", iso_date(first),
+                               iso_date(last), count),
+                   fmt::format("at most {} are allowed", kMaxDates));
   return span("st_date", first, 0, (last - first).count(), 1);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace sosw {
 
@@ -26,16 +27,19 @@ struct [[nodiscard]] Error {
   Code code = Code::internal;
   std::string
       message;  // what is wrong and where, for a person: "job.json: unknown period 'last_weak'"
-  std::string hint;  // how to mend it; may be empty: "known periods: last_week, ..."
+  std::string hint;           // how to mend it; may be empty: "known periods: last_week, ..."
+  std::vector<Error> others;  // what else is wrong with the same input, each without `others`
 
-  // The message with its hint, as the command line prints it.
+  // The message with its hint, as the command line prints it; then those of the others.
   [[nodiscard]] std::string text() const {
-    return hint.empty() ? message : message + "\n  " + hint;
+    std::string all = hint.empty() ? message : message + "\n  " + hint;
+    for (const Error& other : others) all.append("\n").append(other.text());
+    return all;
   }
 };
 
 inline Error invalid(std::string message, std::string hint = {}) {
-  return {Code::invalid, std::move(message), std::move(hint)};
+  return {Code::invalid, std::move(message), std::move(hint), {}};
 }
 
 template <class T>

@@ -46,7 +46,8 @@ std::string canonical(const json::object& details) {
 
 }  // namespace
 
-std::vector<std::string> EcologyManager::refresh(const Labourers& labourers, Time now) {
+std::vector<std::string> EcologyManager::refresh(const Labourers& labourers, Time now,
+                                                 const std::stop_token& stop) {
   std::map<std::string, std::string> asked;  // canonical text -> where it is used first
   std::vector<json::object> details;
   std::vector<std::string> keys;
@@ -61,7 +62,7 @@ std::vector<std::string> EcologyManager::refresh(const Labourers& labourers, Tim
   }
   std::vector<std::string> failures;
   if (details.empty()) return failures;
-  const auto values = metrics_.values(details, now);
+  const auto values = metrics_.values(details, now, stop);
 
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < keys.size(); ++i) {

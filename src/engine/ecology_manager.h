@@ -20,7 +20,8 @@ class EcologyManager {
 
   // Asks for the newest values, once for each distinct `details`. May take as long as the slowest
   // source. Gives a line for each metric that could not be read, for the log.
-  std::vector<std::string> refresh(const Labourers& labourers, Time now);
+  std::vector<std::string> refresh(const Labourers& labourers, Time now,
+                                   const std::stop_token& stop = {});
 
   // The worst status over the labourer's metrics; 4 when it has none; nullopt before the first
   // refresh. A metric without a value counts as its `no_data` says; by default its last value for

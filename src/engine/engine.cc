@@ -36,6 +36,13 @@ std::int64_t live(const LabourerStatus& status) {
   return sum;
 }
 
+void sleep(double seconds, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any never;
+  never.wait_for(lock, stop, std::chrono::duration<double>(seconds), [] { return false; });
+}
+
 }  // namespace
 
 Engine::Engine(Ports ports, Settings settings)
@@ -155,8 +162,12 @@ Engine::Outcome Engine::run(std::stop_token stop,  // NOLINT(performance-unneces
                             bool until_empty) {
   start(stop);
   std::optional<Outcome> outcome;
+  std::stop_source too_late;  // for alarms
+  std::jthread ending;
   {
-    std::jthread alarms([this](const std::stop_token& s) { keep_sending_alarms(s); });
+    std::jthread alarms([this, &too_late](const std::stop_token& s) {
+      keep_sending_alarms(s, too_late.get_token());
+    });
     // The loop changes retry_base_s of its labourers, so the other thread has its own copy.
     std::jthread health([this, labourers = settings_.labourers](const std::stop_token& s) {
       keep_looking_at_health(labourers, s);
@@ -171,8 +182,12 @@ Engine::Outcome Engine::run(std::stop_token stop,  // NOLINT(performance-unneces
       if (until_empty) outcome = finished();
     }
     this->stop();
+    ending = std::jthread([this, &too_late](const std::stop_token& s) {
+      sleep(settings_.last_alarms_s, s);
+      too_late.request_stop();
+    });
   }
-  if (const auto sent = send_alarms(); !sent) {
+  if (const auto sent = send_alarms(too_late.get_token()); !sent) {
     spdlog::error("alarms could not be sent: {}", sent.error().message);
   }
   Outcome ended = outcome.value_or(Outcome{});
@@ -532,9 +547,9 @@ void Engine::note_skipped(const std::vector<Skipped>& skipped) {
 // --- Threads beside the loop
 // -----------------------------------------------------------------------------------------
 
-void Engine::look_at_health(const Labourers& labourers) {
-  for (const std::string& failure : ecology_.refresh(labourers, ports_.clock.now())) {
-    spdlog::warn("health metric {}", failure);
+void Engine::look_at_health(const Labourers& labourers, const std::stop_token& stop) {
+  for (const std::string& failure : ecology_.refresh(labourers, ports_.clock.now(), stop)) {
+    if (!stop.stop_requested()) spdlog::warn("health metric {}", failure);
   }
   wake();
 }
@@ -543,13 +558,9 @@ void Engine::keep_looking_at_health(const Labourers& labourers, const std::stop_
   const bool any = std::any_of(labourers.begin(), labourers.end(),
                                [](const auto& one) { return !one.second.health_metrics.empty(); });
   if (!any) return;
-  std::mutex mutex;
-  std::condition_variable_any never;
   while (!stop.stop_requested()) {
-    look_at_health(labourers);
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, std::chrono::duration<double>(settings_.health_interval_s),
-                   [] { return false; });
+    look_at_health(labourers, stop);
+    sleep(settings_.health_interval_s, stop);
   }
 }
 
@@ -558,13 +569,13 @@ bool Engine::alarms_wait() {
   return alarms_waiting_;
 }
 
-void Engine::keep_sending_alarms(const std::stop_token& stop) {
+void Engine::keep_sending_alarms(const std::stop_token& stop, const std::stop_token& too_late) {
   std::unique_lock lock(alarm_mutex_);
   for (;;) {
     alarm_woken_.wait(lock, stop, [&] { return alarms_waiting_; });
     if (stop.stop_requested()) return;
     lock.unlock();
-    const auto sent = send_alarms();
+    const auto sent = send_alarms(too_late);
     lock.lock();
     if (sent) continue;
     spdlog::error("alarms could not be sent, tried again in {} s: {}", kAlarmRetry,
@@ -586,13 +597,13 @@ void Engine::send_soon(std::vector<Alarm> direct) {
 }
 
 // Those in the store, then those that are only here.
-Result<void> Engine::send_alarms() {
+Result<void> Engine::send_alarms(const std::stop_token& stop) {
   std::unique_lock lock(alarm_mutex_);
   alarms_waiting_ = false;
   const std::vector<Alarm> direct = direct_alarms_;
   lock.unlock();
-  const auto stored = flush_alarms(ports_.store, ports_.notifier);
-  const auto told = direct.empty() ? Result<void>() : ports_.notifier.notify(direct);
+  const auto stored = flush_alarms(ports_.store, ports_.notifier, stop);
+  const auto told = direct.empty() ? Result<void>() : ports_.notifier.notify(direct, stop);
   lock.lock();
   if (told)
     direct_alarms_.erase(direct_alarms_.begin(),

@@ -40,6 +40,7 @@ class Engine {
     TaskManager::Settings task_manager;
     Scheduler::Settings scheduler;
     double health_interval_s = 15;  // between two looks at the health metrics
+    double last_alarms_s = 5;       // that alarms get to be delivered when the loop has ended
   };
   Engine(Ports ports, Settings settings);
   ~Engine();
@@ -87,7 +88,8 @@ class Engine {
   };
   // Runs until the token is stopped or, with `until_empty`, nothing is left to do. At the start it
   // takes back what the last engine on this store left running, and finishes cancellations that
-  // somebody began. Once at a time.
+  // somebody began. At its end it breaks off whoever is asked for health, and after
+  // last_alarms_s whoever gets an alarm, which stays in the store. Once at a time.
   [[nodiscard]] Outcome run(std::stop_token stop, bool until_empty = false);
 
   // --- The loop in single steps: run() is these, with threads around them ---
@@ -105,8 +107,9 @@ class Engine {
   // Beside the passes, on any thread: the alarms, when some wait; the metrics, every
   // health_interval_s (`labourers`: as in the settings; no passes change these).
   [[nodiscard]] bool alarms_wait();
-  [[nodiscard]] Result<void> send_alarms();
-  void look_at_health(const Labourers& labourers);
+  // `stop` breaks off what they wait for.
+  [[nodiscard]] Result<void> send_alarms(const std::stop_token& stop = {});
+  void look_at_health(const Labourers& labourers, const std::stop_token& stop = {});
 
  private:
   struct Waiter {
@@ -133,7 +136,7 @@ class Engine {
   [[nodiscard]] Time next_moment(Time now) const;
   void note_skipped(const std::vector<Skipped>& skipped);
   void keep_looking_at_health(const Labourers& labourers, const std::stop_token& stop);
-  void keep_sending_alarms(const std::stop_token& stop);
+  void keep_sending_alarms(const std::stop_token& stop, const std::stop_token& too_late);
   void send_soon(std::vector<Alarm> direct);
 
   Ports ports_;

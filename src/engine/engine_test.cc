@@ -217,6 +217,64 @@ TEST_F(LoopTest, ReportsAreKeptWhileTheStoreRefusesThem) {
   EXPECT_EQ(notifier_.delivered().at(0).kind, Alarm::Kind::store);
 }
 
+// Never answers; until it is told to stop.
+class Hanging final : public MetricSource, public Notifier {
+ public:
+  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time,
+                                                    const std::stop_token& stop) override {
+    hang(stop);
+    return {details.size(), Error{Code::unavailable, "stopped", {}}};
+  }
+  Result<void> notify(std::span<const Alarm>, const std::stop_token& stop) override {
+    hang(stop);
+    return Error{Code::unavailable, "stopped", {}};
+  }
+  void wait_for_both() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return hanging_ == 2; });
+  }
+
+ private:
+  void hang(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    ++hanging_;
+    changed_.notify_all();
+    changed_.wait(lock, stop, [] { return false; });
+  }
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  int hanging_ = 0;
+};
+
+TEST_F(LoopTest, TheEndBreaksOffWhatHangsAndKeepsTheAlarm) {
+  Labourer& w = labourers_.at("w");
+  w.max_attempts = 1;
+  const auto ids = add_tasks("w", 1);
+  const ClaimRequest request{"w", 4, 1, after(wall_.now(), 1200), Expiry::host, {}};
+  const auto claimed = store_.exchange({}, {&request, 1}, labourers_, wall_.now());
+  const Report failure{Report::Kind::failed, ids[0], claimed->claimed.at(0).claim, {}, {}};
+  ASSERT_TRUE(store_.exchange({&failure, 1}, {}, labourers_, wall_.now()));
+  w.health_metrics.emplace("cpu",
+                           *read_health_metric("cpu", {{"details", {{"command", "x"}}},
+                                                       {"feelings", {{"4", 1}}},
+                                                       {"feeling_comparison_operator", "<"}}));
+  Hanging hanging;
+  ThreadInvoker invoker(completed);
+  auto config = settings();
+  config.last_alarms_s = 0;
+  Engine engine({store_, invoker, hanging, hanging, wall_, nullptr}, config);
+  invoker.connect(engine);
+  std::stop_source stop;
+  std::jthread end([&] {
+    hanging.wait_for_both();
+    stop.request_stop();
+  });
+  EXPECT_EQ(engine.run(stop.get_token()).why, Engine::Outcome::Why::stopped);
+  const auto alarms = store_.alarms(0, 10);
+  ASSERT_TRUE(alarms);
+  EXPECT_EQ(alarms->size(), 1U);
+}
+
 TEST_F(LoopTest, AClockThatWasSetBackHoldsUpNoRetry) {
   const auto ids = add_tasks("w", 1);
   const Time ahead = after(wall_.now(), 3 * 86400);

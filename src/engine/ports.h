@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -259,16 +260,18 @@ class MetricSource {
  public:
   virtual ~MetricSource() = default;
   // Newest value for each `details` object; nullopt: no data. An error of one does not touch the
-  // others.
+  // others. When `stop` says so it breaks off what it waits for and answers with errors.
   virtual std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
-                                                            Time now) = 0;
+                                                            Time now,
+                                                            const std::stop_token& stop = {}) = 0;
 };
 
 class Notifier {
  public:
   virtual ~Notifier() = default;
-  // Delivers the alarms, or tells why not: then they stay in the store and are sent again.
-  virtual Result<void> notify(std::span<const Alarm> alarms) = 0;
+  // Delivers the alarms, or tells why not: then they stay in the store and are sent again. When
+  // `stop` says so it breaks off, which is an error as any other.
+  virtual Result<void> notify(std::span<const Alarm> alarms, const std::stop_token& stop = {}) = 0;
 };
 
 struct AuditEvent {

@@ -82,7 +82,8 @@ void Scavenger::audit(std::span<const std::string> ids, std::string_view action,
   audit_->append(events);
 }
 
-Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier) {
+Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
+                                  const std::stop_token& stop) {
   constexpr std::int64_t kBatch = 100;
   std::int64_t sent = 0;
   std::int64_t acknowledged = 0;
@@ -90,7 +91,7 @@ Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier) {
     const auto alarms = store.alarms(acknowledged, kBatch);
     if (!alarms) return alarms.error();
     if (alarms->empty()) return sent;
-    if (const auto notified = notifier.notify(*alarms); !notified) return notified.error();
+    if (const auto notified = notifier.notify(*alarms, stop); !notified) return notified.error();
     sent += static_cast<std::int64_t>(alarms->size());
     acknowledged = alarms->back().number;
   }

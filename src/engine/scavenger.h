@@ -55,6 +55,7 @@ class Scavenger {
 
 // Sends the alarms that the store keeps, oldest first, until none is left or the notifier fails.
 // Gives the number sent. What was sent and could not be acknowledged is sent again: at least once.
-Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier);
+Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
+                                  const std::stop_token& stop = {});
 
 }  // namespace sosw::engine

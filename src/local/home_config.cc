@@ -104,9 +104,17 @@ class Reading {
   }
 
  private:
-  void fail(Error error) {
-    error.message = fmt::format("{}: {}", name_, error.message);
-    errors_.push_back(std::move(error));
+  void fail(const Error& error) { fail_in("", error); }
+  // Every one of them, once: defaults of all labourers are read with each.
+  void fail_in(std::string_view place, const Error& error) {
+    Error one{error.code,
+              fmt::format("{}: {}{}{}", name_, place, place.empty() ? "" : ": ", error.message),
+              error.hint,
+              {}};
+    if (std::none_of(errors_.begin(), errors_.end(),
+                     [&](const Error& known) { return known.message == one.message; }))
+      errors_.push_back(std::move(one));
+    for (const Error& other : error.others) fail_in(place, other);
   }
   void warn(std::string message, std::string hint = {}) {
     warnings_.push_back(invalid(fmt::format("{}: {}", name_, message), std::move(hint)));
@@ -202,19 +210,13 @@ class Reading {
       }
       json::object settings = entry.get_object();
       if (retry != nullptr && !settings.contains("retry")) settings["retry"] = *retry;
-      auto labourer = read_labourer(std::string(id), settings, defaults);
-      if (!labourer) {
-        fail(labourer.error());
-        known_labourers_.emplace_back(id);
-        continue;
-      }
-      check_worker(*labourer);
-      for (const auto& [metric, health] : labourer->health_metrics)
-        if (const auto checked = Probes::check(health.details); !checked)
-          fail(invalid(fmt::format("labourer '{}': health_metrics '{}': {}", labourer->id, metric,
-                                   checked.error().message),
-                       checked.error().hint));
-      known_labourers_.push_back(labourer->id);
+      known_labourers_.emplace_back(id);
+      auto labourer = read_labourer(known_labourers_.back(), settings, defaults);
+      if (!labourer) fail(labourer.error());
+      // Also of one that could not be read: all that is wrong is told at once.
+      check_worker(known_labourers_.back(), settings);
+      check_metrics(known_labourers_.back(), settings);
+      if (!labourer) continue;
       config_.labourers[labourer->id] = *labourer;
       say_how_attempts_end(config_.labourers[labourer->id]);
     }
@@ -241,30 +243,44 @@ class Reading {
     }
   }
 
-  void check_worker(const Labourer& labourer) {
-    const auto& settings = labourer.settings;
+  // What read_labourer() does not know: this machine. Values of a wrong type it has told of.
+  void check_worker(const std::string& id, const json::object& settings) {
     const auto given = [&](std::string_view key) {
       const auto* value = settings.if_contains(key);
       return value != nullptr && !value->is_null() ? value : nullptr;
     };
-    if (const auto* url = given("http"))
+    if (const auto* url = given("http"); url != nullptr && url->is_string())
       if (const auto checked = check_url(std::string(url->get_string())); !checked)
-        fail(invalid(fmt::format("labourer '{}': http: {}", labourer.id, checked.error().message),
-                     checked.error().hint));
-    for (const auto* key : {"command", "exec"})
-      if (const auto* words = given(key)) {
-        const auto* own = given("working_dir");
-        const auto folder = own && own->is_string()
-                                ? config_.folder / std::string(own->get_string())
-                                : config_.folder;
-        check_program(fmt::format("labourer '{}': {}", labourer.id, key),
-                      std::string(words->get_array().front().get_string()), folder);
-      }
-    if (!given("command") && !given("exec") && !given("http") && labourer.arn.empty() &&
-        !has(functions_, labourer.id))
-      fail(
-          invalid(fmt::format("labourer '{}': nothing says how its worker is started", labourer.id),
-                  "give one of command, exec, http, arn"));
+        fail_in(fmt::format("labourer '{}': http", id), checked.error());
+    for (const auto* key : {"command", "exec"}) {
+      const auto* words = given(key);
+      if (words == nullptr || !words->is_array() || words->get_array().empty() ||
+          !words->get_array().front().is_string())
+        continue;
+      const auto* own = given("working_dir");
+      const auto folder = own && own->is_string() ? config_.folder / std::string(own->get_string())
+                                                  : config_.folder;
+      check_program(fmt::format("labourer '{}': {}", id, key),
+                    std::string(words->get_array().front().get_string()), folder);
+    }
+    const auto* arn = given("arn");
+    const bool elsewhere = arn != nullptr && !(arn->is_string() && arn->get_string().empty());
+    if (!given("command") && !given("exec") && !given("http") && !elsewhere && !has(functions_, id))
+      fail(invalid(fmt::format("labourer '{}': nothing says how its worker is started", id),
+                   "give one of command, exec, http, arn"));
+  }
+
+  void check_metrics(const std::string& id, const json::object& settings) {
+    const auto* metrics = settings.if_contains("health_metrics");
+    if (metrics == nullptr || !metrics->is_object()) return;
+    for (const auto& [name, metric] : metrics->get_object()) {
+      const auto* details =
+          metric.is_object() ? metric.get_object().if_contains("details") : nullptr;
+      if (details == nullptr || !details->is_object()) continue;
+      if (const auto checked = Probes::check(details->get_object()); !checked)
+        fail_in(fmt::format("labourer '{}': health_metrics '{}'", id, std::string_view(name)),
+                checked.error());
+    }
   }
 
   void check_program(const std::string& where, const std::string& program, const fs::path& folder) {
@@ -327,8 +343,7 @@ class Reading {
         if (auto schedule = Schedule::parse(*text, rule.timezone))
           rule.schedule = *schedule;
         else
-          entry.fail(invalid(fmt::format("{}: {}", where, schedule.error().message),
-                             schedule.error().hint));
+          entry.fail_in(where, schedule.error());
       } else if (!value.get_object().contains("schedule")) {
         entry.fail("schedule", "is missing", "rate(5 minutes) or cron(0 8 ? * MON-FRI *)");
       }

@@ -16,6 +16,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 CheckedConfig check(std::string_view text) { return check_home_config(text, "/project/sosw.json"); }
 
@@ -240,6 +241,36 @@ TEST(HomeConfig, reports_all_problems_at_once) {
       texts(checked.errors),
       ElementsAre(HasSubstr("watermrk"), HasSubstr("labourer 'a': timeout"),
                   HasSubstr("labourer 'b'"), HasSubstr("rule 'r'"), HasSubstr("alarms: log")));
+}
+
+TEST(HomeConfig, names_all_mistakes_of_one_object) {
+  const auto checked = check(R"j({
+    "max_attempts": 0,
+    "watermark": 0, "health_interval": "often",
+    "labourers": {
+      "a": {"http": "nowhere", "timeout": "long", "idle": 0, "cooldwn": 1, "environment": {"A": 1, "B": 2},
+            "retry": {"policy": "linaer", "base_s": -1},
+            "health_metrics": {"cpu": {"details": {"command": [], "timeout_s": -1}, "feelings": {"9": 1, "4": "x"},
+                                       "feeling_comparison_operator": "about"}}},
+      "b": {"arn": 1}},
+    "rules": {"r": {"schedule": "rate(1 day)", "timezone": 1, "job": {"lambda_name": "c"}, "enabled": 3}},
+    "alarms": {"log": 1, "webhook": "x", "comand": []}})j");
+  EXPECT_FALSE(checked.config);
+  EXPECT_THAT(
+      texts(checked.errors),
+      UnorderedElementsAre(
+          HasSubstr("labourer 'a': timeout must be"), HasSubstr("labourer 'a': idle must be"),
+          HasSubstr("labourer 'a': unknown key 'cooldwn'"),
+          HasSubstr("labourer 'a': environment 'A'"), HasSubstr("labourer 'a': environment 'B'"),
+          HasSubstr("labourer 'a': retry: policy"), HasSubstr("labourer 'a': retry: base_s"),
+          HasSubstr("feelings: '9' is no status"), HasSubstr("feelings: status 4 must have"),
+          HasSubstr("feeling_comparison_operator 'about'"), HasSubstr("details: command must be"),
+          HasSubstr("details: timeout_s must be"), HasSubstr("labourer 'a': http: 'nowhere'"),
+          HasSubstr("task_config: max_attempts must be"), HasSubstr("labourer 'b': arn must be"),
+          HasSubstr("settings: watermark"), HasSubstr("settings: health_interval"),
+          HasSubstr("rule 'r': timezone"), HasSubstr("rule 'r': job is for 'c'"),
+          HasSubstr("rule 'r': enabled"), HasSubstr("alarms: log"), HasSubstr("alarms: webhook"),
+          HasSubstr("alarms: unknown key 'comand'")));
 }
 
 TEST(HomeConfig, warns_about_commands_that_are_not_there) {

@@ -21,6 +21,11 @@ std::size_t receive(const char* data, std::size_t, std::size_t size, void* body)
   return size;
 }
 
+// libcurl calls it at least once a second.
+int look_whether_stopped(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::stop_token*>(stop)->stop_requested() ? 1 : 0;
+}
+
 struct UrlDelete {
   void operator()(CURLU* url) const { curl_url_cleanup(url); }
 };
@@ -44,7 +49,7 @@ Result<std::string> host_of(const std::string& url) {
 }
 
 Result<HttpReply> exchange(const std::string& url, const std::string* body,
-                           std::chrono::milliseconds timeout) {
+                           std::chrono::milliseconds timeout, const std::stop_token& stop) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   const auto host = host_of(url);
@@ -60,6 +65,9 @@ Result<HttpReply> exchange(const std::string& url, const std::string* body,
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
   curl_easy_setopt(handle, CURLOPT_USERAGENT, "sosw");
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &stop);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, &look_whether_stopped);
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &receive);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, &answer.body);
   if (*host == "localhost" || host->starts_with("127.") || *host == "[::1]")
@@ -91,13 +99,14 @@ Result<HttpReply> exchange(const std::string& url, const std::string* body,
 
 }  // namespace
 
-Result<HttpReply> http_get(const std::string& url, std::chrono::milliseconds timeout) {
-  return exchange(url, nullptr, timeout);
+Result<HttpReply> http_get(const std::string& url, std::chrono::milliseconds timeout,
+                           const std::stop_token& stop) {
+  return exchange(url, nullptr, timeout, stop);
 }
 
 Result<HttpReply> http_post_json(const std::string& url, const std::string& body,
-                                 std::chrono::milliseconds timeout) {
-  return exchange(url, &body, timeout);
+                                 std::chrono::milliseconds timeout, const std::stop_token& stop) {
+  return exchange(url, &body, timeout, stop);
 }
 
 Result<void> check_url(const std::string& url) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 #include <string>
 
 #include "core/result.h"
@@ -16,10 +17,12 @@ struct HttpReply {
 
 // http and https, redirects are not followed, loopback is never asked through a proxy. Errors:
 // unavailable (no answer in time, no connection, too large), invalid (no such form of URL). A
-// status is no error here.
-[[nodiscard]] Result<HttpReply> http_get(const std::string& url, std::chrono::milliseconds timeout);
+// status is no error here. When `stop` says so it ends within a second: unavailable.
+[[nodiscard]] Result<HttpReply> http_get(const std::string& url, std::chrono::milliseconds timeout,
+                                         const std::stop_token& stop = {});
 [[nodiscard]] Result<HttpReply> http_post_json(const std::string& url, const std::string& body,
-                                               std::chrono::milliseconds timeout);
+                                               std::chrono::milliseconds timeout,
+                                               const std::stop_token& stop = {});
 
 // Whether http_get() would take it. Errors: invalid.
 [[nodiscard]] Result<void> check_url(const std::string& url);

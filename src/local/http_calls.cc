@@ -60,6 +60,13 @@ struct Transfer {
     return size * n;
   }
 
+  // Whether a byte of the request, not only of its connection, has left.
+  [[nodiscard]] bool sent() const {
+    long bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+  }
+
   void finish(CURLcode code) {
     if (code == CURLE_OK) {
       long status = 0;
@@ -69,9 +76,7 @@ struct Transfer {
     }
     answer.reason = error[0] != '\0' ? error : curl_easy_strerror(code);
     if (answer.end == HttpAnswer::End::too_large) return;
-    long sent = 0;
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
-    if (sent == 0) {
+    if (!sent()) {
       answer.end = HttpAnswer::End::not_sent;
     } else {
       answer.end =
@@ -116,8 +121,19 @@ struct HttpCalls::State {
       }
       curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
     }
-    for (auto& [easy, transfer] : running) curl_multi_remove_handle(multi, easy);
+    std::vector<Call> unsent;
+    for (auto& [easy, transfer] : running) {
+      if (!transfer->sent()) unsent.push_back(std::move(transfer->call));
+      curl_multi_remove_handle(multi, easy);
+    }
     running.clear();
+    {
+      std::lock_guard lock(mutex);
+      for (Call& call : arriving) unsent.push_back(std::move(call));
+      arriving.clear();
+    }
+    for (const Call& call : unsent)
+      call.done({.end = HttpAnswer::End::not_sent, .reason = "the engine stopped"});
   }
 };
 

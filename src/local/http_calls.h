@@ -24,7 +24,9 @@ struct HttpAnswer {
 class HttpCalls {
  public:
   HttpCalls();
-  ~HttpCalls();  // ends all requests; their `done` is not called any more
+  // Ends all requests. Those of which no byte has left are told `not_sent`; of the others nobody
+  // hears any more.
+  ~HttpCalls();
   HttpCalls(const HttpCalls&) = delete;
   HttpCalls& operator=(const HttpCalls&) = delete;
 

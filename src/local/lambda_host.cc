@@ -556,8 +556,8 @@ void LambdaHost::stop(std::chrono::milliseconds grace) {
     });
     s.stopped = true;
   }
-  // Whoever still runs a request over HTTP may have begun it: only the deadline of the task ends
-  // it.
+  // Requests over HTTP that were not sent yet are given back. Whoever got one may have begun it:
+  // only the deadline of the task ends that.
   s.http.reset();
   std::promise<void> killed;
   s.loop.post([&] {

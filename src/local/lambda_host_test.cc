@@ -684,6 +684,53 @@ TEST_F(LambdaHostTest, CallsWebServices) {
   EXPECT_EQ(reports_.size(), 3U);
 }
 
+// A port where connections are taken and nothing is ever answered.
+class SilentPort {
+ public:
+  SilentPort() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    auto* address = reinterpret_cast<sockaddr*>(&at);
+    EXPECT_EQ(bind(listener_.get(), address, size), 0);
+    EXPECT_EQ(listen(listener_.get(), 8), 0);
+    EXPECT_EQ(getsockname(listener_.get(), address, &size), 0);
+    port_ = ntohs(at.sin_port);
+  }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  // Waits for a connection and its first byte.
+  void wait() {
+    taken_.emplace_back(accept(listener_.get(), nullptr, nullptr));
+    char byte = 0;
+    EXPECT_EQ(recv(taken_.back().get(), &byte, 1, MSG_PEEK), 1);
+  }
+
+ private:
+  OwnedFd listener_;
+  std::vector<OwnedFd> taken_;
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(LambdaHostTest, GivesBackTheRequestsThatWereNotSentWhenItStops) {
+  SilentPort plain, secure;
+  add("plain", {{"http", "http://" + plain.address()}});
+  add("secure", {{"http", "https://" + secure.address()}});
+  start();
+  EXPECT_EQ(invoke("sent", {}, "plain").outcome, Outcome::accepted);
+  EXPECT_EQ(invoke("held", {}, "secure").outcome, Outcome::accepted);
+  plain.wait();
+  secure.wait();  // its first byte is of the handshake: the task has not left
+  EXPECT_EQ(invoke("new", {}, "secure").outcome, Outcome::rejected);  // one slot
+  host_->stop(0ms);
+  ASSERT_EQ(releases_.size(), 1U);
+  EXPECT_EQ(releases_[0].task_id, "held");
+  EXPECT_EQ(releases_[0].why, Release::Why::rejected);
+  EXPECT_THAT(releases_[0].reason, HasSubstr("the engine stopped"));
+  EXPECT_EQ(freed_, std::vector<std::string>{"plain"});
+  EXPECT_TRUE(reports_.empty());
+}
+
 // --- AWS clients
 // -----------------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ std::string message(std::span<const Alarm> alarms) {
   return json_text(json::object{{"text", text}, {"alarms", std::move(list)}});
 }
 
-Result<void> log_all(std::span<const Alarm> alarms) {
+Result<void> log_all(std::span<const Alarm> alarms, const std::stop_token&) {
   for (const Alarm& alarm : alarms)
     spdlog::error("alarm {}: {} (labourer {}, task {})", name(alarm.kind), alarm.message,
                   alarm.labourer_id.empty() ? "-" : alarm.labourer_id,
@@ -61,11 +61,11 @@ Result<void> log_all(std::span<const Alarm> alarms) {
 
 class HomeNotifier : public engine::Notifier {
  public:
-  using Send = std::function<Result<void>(std::span<const Alarm>)>;
+  using Send = std::function<Result<void>(std::span<const Alarm>, const std::stop_token&)>;
 
   void add(std::string name, Send send) { targets_.push_back({std::move(name), std::move(send)}); }
 
-  Result<void> notify(std::span<const Alarm> alarms) override {
+  Result<void> notify(std::span<const Alarm> alarms, const std::stop_token& stop) override {
     const std::scoped_lock lock(mutex_);
     std::string failed;
     for (Target& target : targets_) {
@@ -76,7 +76,7 @@ class HomeNotifier : public engine::Notifier {
                                              : alarm.number == 0 || alarm.number < target.direct;
                    });
       if (fresh.empty()) continue;
-      if (const auto sent = target.send(fresh); !sent) {
+      if (const auto sent = target.send(fresh, stop); !sent) {
         failed +=
             fmt::format("{}{}: {}", failed.empty() ? "" : "; ", target.name, sent.error().message);
         continue;
@@ -111,17 +111,18 @@ std::unique_ptr<engine::Notifier> make_notifier(const AlarmTargets& targets,
   if (!targets.command.empty())
     notifier->add("command",
                   [command = CommandLine{targets.command, std::move(working_directory)},
-                   timeout = targets.timeout](std::span<const Alarm> alarms) -> Result<void> {
-                    if (auto output = output_of(command, message(alarms), timeout); !output)
+                   timeout = targets.timeout](std::span<const Alarm> alarms,
+                                              const std::stop_token& stop) -> Result<void> {
+                    if (auto output = output_of(command, message(alarms), timeout, stop); !output)
                       return output.error();
                     return {};
                   });
   if (!targets.webhook.empty())
     notifier->add(
         "webhook",
-        [url = targets.webhook,
-         timeout = targets.timeout](std::span<const Alarm> alarms) -> Result<void> {
-          const auto answer = http_post_json(url, message(alarms), timeout);
+        [url = targets.webhook, timeout = targets.timeout](
+            std::span<const Alarm> alarms, const std::stop_token& stop) -> Result<void> {
+          const auto answer = http_post_json(url, message(alarms), timeout, stop);
           if (!answer) return answer.error();
           if (answer->status / 100 == 2) return {};
           return Error{Code::unavailable, fmt::format("{} answered {}", url, answer->status), {}};

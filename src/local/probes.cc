@@ -191,7 +191,7 @@ Value pressure_value(std::string_view text, std::string_view line, std::string_v
 }
 
 Result<void> Probes::check(const json::object& details) {
-  if (given(details, "MetricName") || given(details, "Namespace"))
+  if (given(details, "MetricName") || given(details, "Name") || given(details, "Namespace"))
     return invalid("details: CloudWatch metrics are read on AWS only",
                    "at home: command, url, file or pressure");
   ConfigReader reader("details", details);
@@ -223,14 +223,14 @@ Result<void> Probes::check(const json::object& details) {
   if (pressure && (pointer || selector))
     reader.fail("pressure", "needs neither json_pointer nor prometheus");
   reader.number("timeout_s", 0.001, 86400);
-  if (auto read = reader.finish(); !read) return read;
-  if (sources != 1)
-    return invalid(fmt::format("details: {} sources instead of one", sources),
-                   "one of command, url, file, pressure");
-  return {};
+  const bool right_so_far = !reader.failed();  // a source that is wrong is not missing
+  if (sources > 1 || (sources == 0 && right_so_far))
+    reader.fail(invalid(fmt::format("details: {} sources instead of one", sources),
+                        "one of command, url, file, pressure"));
+  return reader.finish();
 }
 
-Value Probes::value(const json::object& details) const {
+Value Probes::value(const json::object& details, const std::stop_token& stop) const {
   if (auto checked = check(details); !checked) return checked.error();
   const auto* seconds = given(details, "timeout_s");
   const std::chrono::milliseconds timeout{
@@ -248,12 +248,12 @@ Value Probes::value(const json::object& details) const {
   if (const auto* command = given(details, "command")) {
     CommandLine run{{}, folder_};
     for (const auto& word : command->get_array()) run.argv.emplace_back(word.get_string());
-    auto output = output_of(run, "", timeout);
+    auto output = output_of(run, "", timeout, stop);
     if (!output) return output.error();
     text = *std::move(output);
   } else if (given(details, "url")) {
     const auto url = text_at(details, "url");
-    auto answer = http_get(url, timeout);
+    auto answer = http_get(url, timeout, stop);
     if (!answer) return answer.error();
     if (answer->status / 100 != 2)
       return Error{Code::unavailable, fmt::format("{} answered {}", url, answer->status), {}};
@@ -268,7 +268,8 @@ Value Probes::value(const json::object& details) const {
   return number_in(text);
 }
 
-std::vector<Value> Probes::values(std::span<const json::object> details, Time) {
+std::vector<Value> Probes::values(std::span<const json::object> details, Time,
+                                  const std::stop_token& stop) {
   // Of equal details the first is asked.
   std::vector<std::size_t> asked, same_as(details.size());
   for (std::size_t i = 0; i < details.size(); ++i) {
@@ -284,7 +285,7 @@ std::vector<Value> Probes::values(std::span<const json::object> details, Time) {
     for (std::size_t i = 0; i < std::min(kThreads, asked.size()); ++i)
       threads.emplace_back([&] {
         for (auto n = next++; n < asked.size(); n = next++)
-          values[asked[n]] = value(details[asked[n]]);
+          values[asked[n]] = value(details[asked[n]], stop);
       });
   }
   for (std::size_t i = 0; i < details.size(); ++i) values[i] = values[same_as[i]];

@@ -34,14 +34,15 @@ class Probes : public engine::MetricSource {
       : folder_(std::move(folder)), pressure_(std::move(pressure)) {}
 
   // All at the same time, equal ones once. Returns when the last has its answer or its timeout.
-  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
-                                                    Time now) override;
+  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time now,
+                                                    const std::stop_token& stop = {}) override;
 
   // Whether `details` has one of these forms. Errors: invalid, naming the key.
   static Result<void> check(const json::object& details);
 
  private:
-  [[nodiscard]] Result<std::optional<double>> value(const json::object& details) const;
+  [[nodiscard]] Result<std::optional<double>> value(const json::object& details,
+                                                    const std::stop_token& stop) const;
 
   std::filesystem::path folder_, pressure_;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,13 +51,16 @@ bool drain(int fd, std::string& text, std::size_t limit, bool keep_the_end) {
 }  // namespace
 
 Result<Ended> run(const CommandLine& command, std::string_view input,
-                  std::chrono::milliseconds deadline) {
+                  std::chrono::milliseconds deadline, const std::stop_token& stop) {
   std::error_code no_folder;
   const auto folder = std::filesystem::absolute(command.working_directory.empty()
                                                     ? std::filesystem::current_path(no_folder)
                                                     : command.working_directory,
                                                 no_folder);
   if (no_folder) return Error{Code::not_found, "the working folder is gone", {}};
+  const OwnedFd stopped(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (stopped.get() < 0) return Error{Code::exhausted, "no file descriptor is left", {}};
+  const std::stop_callback wake(stop, [&] { ::eventfd_write(stopped.get(), 1); });
   const auto end = Clock::now() + deadline;
   const auto child = start({.argv = command.argv,
                             .environment = our_environment(),
@@ -67,10 +71,11 @@ Result<Ended> run(const CommandLine& command, std::string_view input,
 
   Ended ended;
   bool exited = false;
-  std::array<pollfd, 3> polls = {{{child->exit.get(), POLLIN, 0},
+  std::array<pollfd, 4> polls = {{{child->exit.get(), POLLIN, 0},
                                   {child->output.get(), POLLIN, 0},
-                                  {child->errors.get(), POLLIN, 0}}};
-  while (!exited) {
+                                  {child->errors.get(), POLLIN, 0},
+                                  {stopped.get(), POLLIN, 0}}};
+  while (!exited && !stop.stop_requested()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
     if (left <= 0) break;
     const auto wait = static_cast<int>(std::min<std::int64_t>(left, 60'000));
@@ -80,6 +85,9 @@ Result<Ended> run(const CommandLine& command, std::string_view input,
     if (polls[2].fd >= 0 && !drain(polls[2].fd, ended.error, kErrorLimit, true)) polls[2].fd = -1;
   }
   const Exit exit = reap(*child);
+  if (!exited && stop.stop_requested())
+    return Error{
+        Code::unavailable, fmt::format("{} was killed: the engine ends", command.argv[0]), {}};
   if (!exited)
     return Error{Code::unavailable,
                  fmt::format("{} had not ended after {} ms and was killed", command.argv[0],
@@ -90,8 +98,8 @@ Result<Ended> run(const CommandLine& command, std::string_view input,
 }
 
 Result<std::string> output_of(const CommandLine& command, std::string_view input,
-                              std::chrono::milliseconds deadline) {
-  auto ended = run(command, input, deadline);
+                              std::chrono::milliseconds deadline, const std::stop_token& stop) {
+  auto ended = run(command, input, deadline, stop);
   if (!ended) return ended.error();
   if (ended->status == 0) return std::move(ended->out);
   while (!ended->error.empty() && ended->error.back() == '\n') ended->error.pop_back();

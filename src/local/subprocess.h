@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,15 +25,18 @@ struct Ended {
   std::string error;  // the last 4 KiB
 };
 
-// Waits until the command has ended, in our environment. At the deadline it is killed; what it has
-// started goes with it in either case, and when this process dies.
-// Errors: not_found, denied, exhausted (it cannot be started), unavailable (the deadline passed).
+// Waits until the command has ended, in our environment. At the deadline, or when `stop` says so,
+// it is killed; what it has started goes with it in any case, and when this process dies.
+// Errors: not_found, denied, exhausted (it cannot be started), unavailable (the deadline passed, or
+// it was stopped).
 [[nodiscard]] Result<Ended> run(const CommandLine& command, std::string_view input,
-                                std::chrono::milliseconds deadline);
+                                std::chrono::milliseconds deadline,
+                                const std::stop_token& stop = {});
 
 // run(), where an exit code other than 0 is an error as well: unavailable, with the end of what it
 // wrote to stderr.
 [[nodiscard]] Result<std::string> output_of(const CommandLine& command, std::string_view input,
-                                            std::chrono::milliseconds deadline);
+                                            std::chrono::milliseconds deadline,
+                                            const std::stop_token& stop = {});
 
 }  // namespace sosw::local

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <stop_token>
+#include <thread>
+
 #include "local/owned_fd.h"
 
 namespace sosw::local {
@@ -68,6 +71,7 @@ class Lock {
   [[nodiscard]] std::string hold() const {
     return fmt::format("flock {} sh -c 'echo held; exec sleep 1000' &", name_);
   }
+  [[nodiscard]] const char* name() const { return name_; }
   [[nodiscard]] bool becomes_free() const {
     const auto freed = run(shell(fmt::format("flock -w 60 {} true", name_)), "", kLong);
     return freed && freed->status == 0;
@@ -85,6 +89,24 @@ TEST(Subprocess, kills_at_the_deadline_with_all_that_it_has_started) {
   EXPECT_EQ(ended.error().code, Code::unavailable);
   EXPECT_THAT(ended.error().message, HasSubstr("killed"));
   EXPECT_TRUE(lock.becomes_free());
+}
+
+TEST(Subprocess, kills_when_it_is_stopped_with_all_that_it_has_started) {
+  const Lock lock;
+  std::stop_source stop;
+  std::jthread stopper([&] {
+    // Nobody gets the lock while it is held.
+    while (run(shell(fmt::format("flock -n {} true", lock.name())), "", kLong)->status == 0) {
+    }
+    stop.request_stop();
+  });
+  const auto ended = run(shell(lock.hold() + " wait"), "", kLong, stop.get_token());
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Code::unavailable);
+  EXPECT_THAT(ended.error().message, HasSubstr("the engine ends"));
+  EXPECT_TRUE(lock.becomes_free());
+  // Whoever was stopped before starts nothing that goes on.
+  EXPECT_FALSE(run(shell("sleep 1000"), "", kLong, stop.get_token()));
 }
 
 TEST(Subprocess, does_not_wait_for_what_is_left_in_the_background_but_ends_it) {

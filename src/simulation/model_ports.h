@@ -55,8 +55,8 @@ class ModelMetrics final : public engine::MetricSource {
     values_.emplace_back(std::move(details), std::move(value));
   }
 
-  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
-                                                    Time) override {
+  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time,
+                                                    const std::stop_token& = {}) override {
     std::lock_guard lock(mutex_);
     ++calls_;
     std::vector<Result<std::optional<double>>> answers;
@@ -81,7 +81,7 @@ class ModelMetrics final : public engine::MetricSource {
 
 class RecordingNotifier final : public engine::Notifier {
  public:
-  Result<void> notify(std::span<const engine::Alarm> alarms) override {
+  Result<void> notify(std::span<const engine::Alarm> alarms, const std::stop_token& = {}) override {
     std::lock_guard lock(mutex_);
     ++calls_;
     if (refusal_) return *refusal_;
