@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: MIT
+// Claims under a lease, start, release. Protocol sections 2, 3, 8.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cloud/table_store_body.h"
+#include "core/guard.h"
+
+namespace sosw::cloud {
+
+using engine::Claimed;
+using engine::ClaimRequest;
+using engine::Release;
+
+namespace {
+
+constexpr std::int64_t kClaimsAtOnce = 32;  // what starts within a second
+constexpr std::int64_t kLeaseS = 20;        // then others may claim
+constexpr std::size_t kMostPending = 500;   // what an item can hold beside the rest
+constexpr std::int64_t kMostLookedAt = 10'000;
+
+std::int64_t deadline_seconds(Time deadline) {
+  return std::chrono::ceil<std::chrono::seconds>(deadline).time_since_epoch().count();
+}
+
+}  // namespace
+
+// --- The lease
+
+Result<TableStore::Body::Lease> TableStore::Body::read_lease(std::string_view labourer) {
+  const auto item = requests_.get_one(task_key(lease_id(labourer)));
+  if (!item) return item.error();
+  Lease lease;
+  if (!*item) return lease;
+  lease.known = true;
+  lease.holder = text_in(**item, "holder");
+  lease.epoch = integer_in(**item, "epoch").value_or(0);
+  lease.seq = integer_in(**item, "seq").value_or(0);
+  lease.until = integer_in(**item, "until").value_or(0);
+  lease.at = integer_in(**item, "at").value_or(0);
+  for (auto& id : texts_in(**item, "pending")) lease.pending.insert(std::move(id));
+  lease.cancelling = texts_in(**item, "cancelling");
+  return lease;
+}
+
+// Takes the lease, or keeps it, by the same write that tells what is claimed under it. It is
+// compared with all that the claim was decided by: nobody has claimed or cancelled anything of the
+// labourer since it was read, however long this process was frozen.
+Write TableStore::Body::lease_write(std::string_view labourer, const Lease& was,
+                                    const Lease& will) const {
+  Change change;
+  change.set("holder", text(will.holder))
+      .set("epoch", number(will.epoch))
+      .set("seq", number(will.seq))
+      .set("until", number(will.until))
+      .set("at", number(will.at));
+  if (will.pending.size() <= kMostPending) {
+    json::array pending;
+    for (const auto& id : will.pending) pending.push_back(text(id));
+    change.set("pending", {{"L", std::move(pending)}});
+  } else {
+    change.remove("pending");
+  }
+  Write write = change.of(options_.tasks, {{"task_id", text(lease_id(labourer))}});
+  write.values[":was_epoch"] = number(was.epoch);
+  write.values[":was_seq"] = number(was.seq);
+  if (SOSW_GUARD(lease_epoch)) {
+    require(write, was.epoch == 0 ? "attribute_not_exists(#epoch)" : "#epoch = :was_epoch");
+    require(write, was.seq == 0 ? "attribute_not_exists(#seq)" : "#seq = :was_seq");
+  }
+  return write;
+}
+
+Result<void> TableStore::Body::give_back_leases() {
+  std::map<std::string, Lease, std::less<>> held;
+  {
+    const std::lock_guard lock(mutex_);
+    held.swap(leases_);
+  }
+  for (const auto& [labourer, lease] : held) {
+    Write write = Change()
+                      .set("until", number(0))
+                      .with(":me", text(options_.holder))
+                      .with(":epoch", number(lease.epoch))
+                      .of(options_.tasks, {{"task_id", text(lease_id(labourer))}});
+    require(write, "#holder = :me AND #epoch = :epoch");
+    if (const auto written = requests_.write(std::move(write)); !written) return written.error();
+  }
+  return {};
+}
+
+// How many slots are taken. Forgets those pending claims that are known to be over.
+Result<std::int64_t> TableStore::Body::busy(const ClaimRequest& request, const Labourer& labourer,
+                                            Lease& lease, Time now) {
+  const auto holds_slot = [&](const Item& row) {
+    return live_state(row, now) == State::running &&
+           (request.expiry == Expiry::host ||
+            deadline_of(row, labourer, options_.invocation_delta) > now);
+  };
+  Query query = claimed(request.labourer_id, now);
+  query.projection = "#task_id, #greenfield, #completed_at, #failed, #claim, #deadline";
+  const auto rows = requests_.query(std::move(query), kMostLookedAt);
+  if (!rows) return rows.error();
+  std::set<std::string, std::less<>> running;
+  for (const auto& row : *rows) {
+    const std::string id = text_in(row, "task_id");
+    if (holds_slot(row))
+      running.insert(id);
+    else if (row.contains("completed_at"))
+      lease.pending.erase(id);  // nobody takes that back: no later image can be of a running claim
+  }
+  if (!SOSW_GUARD(lease_pending)) return static_cast<std::int64_t>(running.size());
+
+  // What the index does not show as running may have been claimed a moment ago.
+  std::vector<std::string> doubtful;
+  for (const auto& id : lease.pending)
+    if (!running.contains(id)) doubtful.push_back(id);
+  std::vector<Key> keys;
+  for (const auto& id : doubtful) keys.push_back(task_key(id));
+  const auto base = requests_.get(std::move(keys));
+  if (!base) return base.error();
+  for (std::size_t i = 0; i < doubtful.size(); ++i) {
+    const auto& row = (*base)[i];
+    if (row && holds_slot(*row))
+      running.insert(doubtful[i]);
+    else if (!row || live_state(*row, now) != State::running)
+      lease.pending.erase(doubtful[i]);
+  }
+  return static_cast<std::int64_t>(running.size());
+}
+
+// --- Claim
+
+Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& request,
+                                                       const Lease& lease, std::int64_t n,
+                                                       Time now) {
+  const auto skipped = [&](const Item& row) {
+    if (row.contains("completed_at")) return true;
+    const std::string job = job_of(row);
+    return SOSW_GUARD(cancelled_claim) && !job.empty() &&
+           std::find(lease.cancelling.begin(), lease.cancelling.end(), job) !=
+               lease.cancelling.end();
+  };
+  std::vector<Item> found;
+  if (request.task_id) {
+    auto row = requests_.get_one(task_key(*request.task_id));
+    if (!row) return row.error();
+    if (*row && text_in(**row, "labourer_id") == request.labourer_id &&
+        live_state(**row, now) == State::queued && !skipped(**row))
+      found.push_back(std::move(**row));
+    return found;
+  }
+  Query query = queued(request.labourer_id, now);
+  std::set<std::string> seen;
+  while (std::ssize(found) < n) {
+    query.limit = std::min<std::int64_t>(100, n - std::ssize(found));
+    auto page = requests_.page(query);
+    if (!page) return page.error();
+    for (auto& row : page->items)
+      if (!skipped(row) && std::ssize(found) < n && seen.insert(text_in(row, "task_id")).second)
+        found.push_back(std::move(row));
+    if (!page->last) break;
+    query.after = std::move(page->last);
+  }
+  return found;
+}
+
+Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer& labourer,
+                                     Time now, std::vector<Claimed>& claimed) {
+  if (request.limit <= 0 || request.at_most <= 0 || request.labourer_id.empty()) return {};
+  const std::string name(request.labourer_id);
+  std::optional<Lease> lease;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = leases_.find(name); known != leases_.end()) lease = known->second;
+  }
+  const auto forget = [&] {
+    const std::lock_guard lock(mutex_);
+    leases_.erase(name);
+  };
+  std::int64_t wanted = request.at_most;
+  std::int64_t at_once = kClaimsAtOnce;
+  for (int round = 1; round <= kRounds && wanted > 0; ++round) {
+    if (!lease) {
+      auto read = read_lease(name);
+      if (!read) return read.error();
+      lease = std::move(*read);
+    }
+    const bool mine = lease->holder == options_.holder;
+    const std::int64_t at = epoch_seconds(now);
+    // Another one is at it. Only who waits depends on clocks: one that is ahead is not waited for.
+    if (!mine && lease->until > at && lease->until <= at + kLeaseS) return {};
+    // Above this nothing tells what the index does not show yet, so it is given time to.
+    const bool unknown = static_cast<std::size_t>(request.limit) > kMostPending;
+    if (SOSW_GUARD(index_lag) && unknown && !mine && lease->known &&
+        at < lease->at + options_.index_lag_s && at >= lease->at)
+      return {};
+    const auto taken = busy(request, labourer, *lease, now);
+    if (!taken) return taken.error();
+    std::int64_t free = std::min(request.limit - *taken, wanted);
+    if (free <= 0) return {};
+    auto rows = candidates(request, *lease, free, now);
+    if (!rows) return rows.error();
+    if (rows->empty()) return {};
+
+    bool look_again = false;
+    for (std::size_t from = 0; from < rows->size() && !look_again;) {
+      const std::size_t n = std::min(static_cast<std::size_t>(at_once), rows->size() - from);
+      Lease will = *lease;
+      will.holder = options_.holder;
+      if (lease->holder != options_.holder) ++will.epoch;
+      will.until = epoch_seconds(now) + kLeaseS;
+      will.at = epoch_seconds(now);
+      will.known = true;
+      Move move;
+      std::vector<Claimed> mine_now;
+      for (std::size_t i = from; i < from + n; ++i) {
+        const Item& row = (*rows)[i];
+        const std::int64_t greenfield = epoch_seconds(now) + options_.invocation_delta;
+        const std::string token = claim_token(greenfield, will.epoch, ++will.seq);
+        Claimed one{to_task(row, State::queued), token};
+        Write write = Change()
+                          .set_to("place", "#greenfield")
+                          .set("greenfield", number(greenfield))
+                          .set("attempts", number(one.task.attempts + 1))
+                          .set("claim", text(token))
+                          .set("deadline", number(deadline_seconds(request.deadline)))
+                          .remove("started")
+                          .remove("failed")
+                          .counted()
+                          .with(":was_position", number(one.task.greenfield))
+                          .with(":was_attempts", number(one.task.attempts))
+                          .of(options_.tasks, {{"task_id", text(one.task.id)}});
+        require(write, "attribute_exists(#labourer_id)");
+        if (SOSW_GUARD(claim_position)) require(write, "#greenfield = :was_position");
+        if (SOSW_GUARD(claim_attempts))
+          require(write, row.contains("attempts") ? "#attempts = :was_attempts"
+                                                  : "attribute_not_exists(#attempts)");
+        if (SOSW_GUARD(claim_completed)) require(write, "attribute_not_exists(#completed_at)");
+        move.writes.push_back(std::move(write));
+        will.pending.insert(one.task.id);
+        mine_now.push_back(std::move(one));
+      }
+      move.writes.push_back(lease_write(name, *lease, will));
+      if (auto committed = requests_.commit({&move, 1}); !committed) {
+        forget();  // nobody knows whether it was made
+        return committed.error();
+      }
+      if (move.fate == Move::Fate::done) {
+        lease = std::move(will);
+        {
+          const std::lock_guard lock(mutex_);
+          leases_[name] = *lease;
+        }
+        wanted -= static_cast<std::int64_t>(n);
+        std::move(mine_now.begin(), mine_now.end(), std::back_inserter(claimed));
+        from += n;
+      } else if (move.fate == Move::Fate::refused) {
+        if (move.refused.back().why == Refusal::condition) {
+          forget();
+          lease.reset();
+          look_again = true;
+          break;
+        }
+        // Others have had them, or the index shows them where they were: the rest is still ours.
+        std::size_t kept = from;
+        for (std::size_t i = from; i < rows->size(); ++i) {
+          const bool gone = i - from < n && move.refused[i - from].why == Refusal::condition;
+          if (gone) continue;
+          if (kept != i) (*rows)[kept] = std::move((*rows)[i]);
+          ++kept;
+        }
+        rows->resize(kept);
+        look_again = rows->size() == from;
+      } else if (move.throttled && at_once > 1) {
+        at_once /= 2;
+      } else {
+        return Error{Code::unavailable,
+                     fmt::format("no task of {} was claimed: the tables are busy", name),
+                     "the next pass tries again"};
+      }
+    }
+    if (!look_again) return {};
+    requests_.pause(round);
+  }
+  return {};
+}
+
+// --- Start
+
+Result<bool> TableStore::Body::start(std::string_view task_id, std::string_view claim,
+                                     std::string_view run) {
+  // Text that begins with a letter: the original's moves would make another type of it.
+  Write write = Change()
+                    .set("started", text(fmt::format("r{}", run)))
+                    .counted()
+                    .with(":claim", text(claim))
+                    .with(":greenfield", number(greenfield_of(claim).value_or(-1)))
+                    .of(options_.tasks, {{"task_id", text(task_id)}});
+  require(write, "attribute_exists(#labourer_id)");
+  if (SOSW_GUARD(start_claim)) require(write, "#claim = :claim AND #greenfield = :greenfield");
+  require(write, "attribute_not_exists(#completed_at)");
+  if (SOSW_GUARD(start_once))
+    require(write, "(attribute_not_exists(#started) OR #started = :started)");
+  const auto written = requests_.write(std::move(write));
+  if (!written) return written.error();
+  return written->done;
+}
+
+// --- Release
+
+Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> claims,
+                                                    const engine::Labourers& labourers, Time now) {
+  std::vector<bool> released(claims.size());
+  std::vector<Key> keys;
+  for (const auto& given : claims) keys.push_back(task_key(given.task_id));
+  const auto found = requests_.get(std::move(keys));
+  if (!found) return found.error();
+  const auto is_current = [&](const Item& row, const Release& given) {
+    return !given.claim.empty() && text_in(row, "claim") == given.claim &&
+           greenfield_of(given.claim) == integer_in(row, "greenfield") &&
+           live_state(row, now) == State::running &&
+           (given.why == Release::Why::interrupted || !row.contains("started"));
+  };
+  std::vector<std::size_t> order;
+  std::vector<Item> rows;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    const auto& row = (*found)[i];
+    const bool twice = std::any_of(order.begin(), order.end(), [&](std::size_t other) {
+      return claims[other].task_id == claims[i].task_id;
+    });
+    if (!row || twice || (SOSW_GUARD(release_claim) && !is_current(*row, claims[i]))) continue;
+    order.push_back(i);
+    rows.push_back(*row);
+  }
+  if (order.empty()) return released;
+  const auto cancelled = cancelled_jobs(rows);
+  if (!cancelled) return cancelled.error();
+  // Later places first: each then finds its own before those that were behind it.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return integer_in(*(*found)[a], "place") > integer_in(*(*found)[b], "place");
+  });
+  std::map<std::string, std::optional<std::int64_t>> oldest;  // position, of each labourer
+
+  std::vector<Move> moves;
+  for (const std::size_t i : order) {
+    const Item& row = *(*found)[i];
+    const Release& given = claims[i];
+    const std::string labourer = text_in(row, "labourer_id");
+    const bool died = given.why == Release::Why::interrupted;
+    const bool over = given_up(row, *cancelled);
+    const bool late = row.contains("late_at");
+    const std::int64_t attempts = integer_in(row, "attempts").value_or(0);
+    const std::int64_t interrupted = integer_in(row, "interrupted").value_or(0) + (died ? 1 : 0);
+    Item changed = row;
+    if (died) changed["interrupted"] = number(interrupted);
+
+    if (given.why == Release::Why::impossible) {
+      changed["attempts"] = number(attempts - 1);
+      changed["result_error"] = attribute(json::string(given.reason));
+      Move move = closing(changed, Place::Where::tasks, State::dead, std::nullopt, now);
+      move.alarms.push_back({.kind = engine::Alarm::Kind::dead_task,
+                             .labourer_id = labourer,
+                             .task_id = given.task_id,
+                             .message = given.reason,
+                             .at = now});
+      move.writes.front() = removal(row, Place::Where::tasks);
+      moves.push_back(std::move(move));
+    } else if (died && interrupted >= engine::kInterruptions) {
+      State state = State::retry;
+      Move move = ending(changed, false, configured(labourers, labourer), over,
+                         "was interrupted too often", now, state);
+      move.writes.front() = removal(row, Place::Where::tasks);
+      moves.push_back(std::move(move));
+    } else if (over) {
+      if (!late) changed["attempts"] = number(attempts - 1);
+      Move move = closing(changed, Place::Where::tasks, late ? State::done : State::cancelled,
+                          late ? integer_in(row, "late_at") : std::nullopt, now);
+      move.writes.front() = removal(row, Place::Where::tasks);
+      moves.push_back(std::move(move));
+    } else {
+      if (!oldest.contains(labourer)) {
+        const auto position = oldest_position(labourer, now);
+        if (!position) return position.error();
+        oldest[labourer] = *position;
+      }
+      auto& first = oldest[labourer];
+      std::int64_t place = integer_in(row, "place").value_or(kPositionCeiling);
+      if (place >= first.value_or(options_.task_step))
+        place = allocate_head(first, 1, options_.task_step).first;
+      first = place;
+      Change change;
+      change.set("greenfield", number(place))
+          .set("attempts", number(attempts - 1))
+          .remove("claim")
+          .remove("deadline")
+          .remove("place")
+          .remove("started")
+          .counted();
+      if (died) change.set("interrupted", number(interrupted));
+      Move move;
+      Write write = change.with(":claim", text(given.claim))
+                        .with(":was_greenfield", number(greenfield_of(given.claim).value_or(-1)))
+                        .of(options_.tasks, {{"task_id", text(given.task_id)}});
+      require(write, "attribute_exists(#labourer_id)");
+      if (SOSW_GUARD(release_claim))
+        require(write, "#claim = :claim AND #greenfield = :was_greenfield");
+      // A worker that has started is not to be started again, whatever the invocation answered.
+      if (SOSW_GUARD(release_started) && !died) require(write, "attribute_not_exists(#started)");
+      require(write, "attribute_not_exists(#completed_at)");
+      move.writes.push_back(std::move(write));
+      moves.push_back(std::move(move));
+    }
+  }
+  if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  std::optional<Error> left;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    released[order[i]] = moves[i].fate == Move::Fate::done;
+    if (moves[i].fate == Move::Fate::left)
+      left = Error{Code::unavailable,
+                   fmt::format("the claim of task {} was not given back: the tables are busy",
+                               claims[order[i]].task_id),
+                   "give it back again"};
+  }
+  // What is done is done; repeated, it is no claim any more.
+  if (left) return *left;
+  return released;
+}
+
+}  // namespace sosw::cloud

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+// The Scavenger's moves between the tables, each one transaction; replay. Protocol sections 2, 7.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "cloud/table_store_body.h"
+#include "core/guard.h"
+#include "core/retry.h"
+#include "core/sha256.h"
+
+namespace sosw::cloud {
+
+using engine::Ended;
+
+namespace {
+
+constexpr std::int64_t kCutAtOnce = 1'000;
+
+// Of the jitter: the same for one attempt however often it is asked, different between attempts.
+std::uint64_t seed_of(const Item& row) {
+  const auto digest = sha256(fmt::format("{}:{}:{}", text_in(row, "task_id"), text_in(row, "claim"),
+                                         integer_in(row, "attempts").value_or(0)));
+  std::uint64_t seed = 0;
+  for (int i = 0; i < 8; ++i) seed = seed << 8 | digest[static_cast<std::size_t>(i)];
+  return seed;
+}
+
+// What an attempt leaves that means nothing afterwards.
+void forget_attempt(Item& row) {
+  for (const auto name : {"started", "deadline", "place"}) row.erase(name);
+}
+
+std::string id_of(const Item& row) { return text_in(row, "task_id"); }
+
+// By time, then as they were made: which of equal ones comes first is open, but not by chance.
+template <class Time>
+void sort_by(std::vector<Item>& rows, Time time) {
+  std::stable_sort(rows.begin(), rows.end(), [&](const Item& a, const Item& b) {
+    const auto made = [](const Item& row) { return to_task(row, State::queued).created_at; };
+    return std::tuple(time(a), made(a), id_of(a)) < std::tuple(time(b), made(b), id_of(b));
+  });
+}
+
+template <class T>
+std::size_t within(const std::vector<T>& all, std::int64_t at_most) {
+  return static_cast<std::size_t>(
+      std::clamp<std::int64_t>(at_most, 0, static_cast<std::int64_t>(all.size())));
+}
+
+}  // namespace
+
+Move TableStore::Body::closing(const Item& row, Place::Where from, State state,
+                               std::optional<std::int64_t> completed_at, Time now) const {
+  Move move;
+  move.job = job_of(row);
+  move.labourer = text_in(row, "labourer_id");
+  (state == State::done   ? move.closed.done
+   : state == State::dead ? move.closed.dead
+                          : move.closed.cancelled) = 1;
+  Item closed = next_revision(row);
+  forget_attempt(closed);
+  closed.erase("desired_launch_time");
+  closed["closed_at"] = number(epoch_seconds(now));
+  closed["labourer_id_task_status"] = text(closed_status(move.labourer, state == State::done));
+  if (completed_at) closed["completed_at"] = number(*completed_at);
+  if (state == State::cancelled) closed["reason"] = text("cancelled");
+  move.writes.push_back(removal(row, from));
+  move.writes.push_back(put(options_.closed, std::move(closed)));
+  return move;
+}
+
+Move TableStore::Body::ending(Item row, bool silent, const Labourer& labourer, bool job_cancelled,
+                              std::string_view why, Time now, State& state) const {
+  const Item was = row;
+  if (silent) row["silent"] = number(1);
+  const std::int64_t attempts = integer_in(row, "attempts").value_or(0);
+  Move move;
+  if (const auto late_at = integer_in(row, "late_at"); late_at && SOSW_GUARD(late_completion)) {
+    state = State::done;
+    row["greenfield"] = number(greenfield_of_claim({}, row, now));
+    move = closing(row, Place::Where::tasks, state, late_at, now);
+  } else {
+    Fate fate = fate_after_attempt(labourer, static_cast<int>(attempts), now, seed_of(row));
+    state = fate.state;
+    if (state == State::dead) {
+      move = closing(row, Place::Where::tasks, state, std::nullopt, now);
+      move.alarms.push_back({.kind = engine::Alarm::Kind::dead_task,
+                             .labourer_id = move.labourer,
+                             .task_id = id_of(row),
+                             .message = fmt::format("task {} of {} is dead: attempt {} {}",
+                                                    id_of(row), move.labourer, attempts, why),
+                             .at = now});
+    } else {
+      // The rest of a cancelled job is not kept waiting: requeue() closes it at once.
+      if (job_cancelled) fate.due = epoch_seconds(now);
+      row = next_revision(std::move(row));
+      forget_attempt(row);
+      row["desired_launch_time"] = number(fate.due);
+      move.writes = {removal(was, Place::Where::tasks), put(options_.retry, std::move(row))};
+    }
+  }
+  move.writes.front() = removal(was, Place::Where::tasks);
+  return move;
+}
+
+// --- Expire
+
+Result<std::vector<Ended>> TableStore::Body::expire(const Labourer& labourer, std::int64_t at_most,
+                                                    const StillRunning& still_running, Time now) {
+  std::vector<Ended> ended;
+  if (at_most <= 0) return ended;
+  Query query = claimed(labourer.id, now);
+  query.filter =
+      "attribute_not_exists(#completed_at) AND (attribute_exists(#failed) OR "
+      "attribute_not_exists(#deadline) OR #deadline <= :start)";
+  query.limit = 100;
+  const auto deadline = [&](const Item& row) {
+    return deadline_of(row, labourer, options_.invocation_delta);
+  };
+  std::vector<Item> rows;
+  std::set<std::string> seen;
+  do {
+    auto page = requests_.page(query);
+    if (!page) return page.error();
+    for (auto& row : page->items) {
+      const State state = live_state(row, now);
+      if (state != State::failed && (state != State::running || deadline(row) > now)) continue;
+      if (still_running && still_running(id_of(row), text_in(row, "claim"))) continue;
+      if (seen.insert(id_of(row)).second) rows.push_back(std::move(row));
+    }
+    query.after = std::move(page->last);
+  } while (query.after && std::ssize(rows) < at_most);
+  sort_by(rows, deadline);
+  rows.resize(within(rows, at_most));
+  if (rows.empty()) return ended;
+  const auto cancelled = cancelled_jobs(rows);
+  if (!cancelled) return cancelled.error();
+
+  std::vector<Move> moves;
+  std::vector<State> states;
+  for (const Item& row : rows) {
+    const bool failed = row.contains("failed");
+    State state = State::retry;
+    moves.push_back(ending(row, !failed, labourer, given_up(row, *cancelled),
+                           failed ? "has failed" : "has expired", now, state));
+    states.push_back(state);
+  }
+  if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  for (std::size_t i = 0; i < moves.size(); ++i)
+    if (moves[i].fate == Move::Fate::done) ended.push_back({id_of(rows[i]), states[i]});
+  if (auto repaired = repair_refused(moves, labourer.id); !repaired) return repaired.error();
+  return ended;
+}
+
+// --- Requeue
+
+Result<std::vector<std::string>> TableStore::Body::requeue(std::string_view labourer,
+                                                           std::int64_t at_most,
+                                                           double longest_delay_s, Time now) {
+  std::vector<std::string> ids;
+  if (at_most <= 0) return ids;
+  const std::int64_t at = epoch_seconds(now);
+  const std::int64_t longest =
+      at + static_cast<std::int64_t>(std::min(std::ceil(longest_delay_s), 1e9));
+  Query far = waiting_for_retry(labourer);
+  far.key += " AND #desired_launch_time > :longest";
+  far.values[":longest"] = number(longest);
+  const auto too_late = requests_.query(std::move(far), kCutAtOnce);
+  if (!too_late) return too_late.error();
+  std::vector<Move> cuts;
+  for (const Item& row : *too_late) {
+    Key key = retry_key(labourer, id_of(row));
+    Write write = Change()
+                      .set("desired_launch_time", number(longest))
+                      .counted()
+                      .of(std::move(key.table), std::move(key.key));
+    require_same(write, row, Same::retry);
+    cuts.emplace_back().writes.push_back(std::move(write));
+  }
+  if (auto committed = requests_.commit(cuts); !committed) return committed.error();
+
+  Query query = waiting_for_retry(labourer);
+  query.key += " AND #desired_launch_time <= :now";
+  query.values[":now"] = number(at);
+  auto rows = requests_.query(std::move(query), at_most);
+  if (!rows) return rows.error();
+  if (rows->empty()) return ids;
+  sort_by(*rows,
+          [](const Item& row) { return integer_in(row, "desired_launch_time").value_or(0); });
+  const auto cancelled = cancelled_jobs(*rows);
+  if (!cancelled) return cancelled.error();
+
+  std::vector<Move> moves;
+  std::vector<const Item*> due;
+  // Nobody else closes a row that was running when its job was cancelled.
+  for (const Item& row : *rows) {
+    if (given_up(row, *cancelled) && SOSW_GUARD(cancelled_retry))
+      moves.push_back(closing(row, Place::Where::retry, State::cancelled, std::nullopt, now));
+    else
+      due.push_back(&row);
+  }
+  const std::size_t closed = moves.size();
+  const auto oldest = oldest_position(labourer, now);
+  if (!oldest) return oldest.error();
+  const Positions head = allocate_head(*oldest, std::ssize(due), options_.task_step);
+  for (std::size_t i = 0; i < due.size(); ++i) {
+    Item row = next_revision(*due[i]);
+    forget_attempt(row);
+    row.erase("desired_launch_time");
+    row.erase("failed");
+    row["greenfield"] = number(head.first + static_cast<std::int64_t>(i) * head.step);
+    moves.emplace_back().writes = {removal(*due[i], Place::Where::retry),
+                                   put(options_.tasks, std::move(row))};
+  }
+  if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  for (std::size_t i = 0; i < due.size(); ++i)
+    if (moves[closed + i].fate == Move::Fate::done) ids.push_back(id_of(*due[i]));
+  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
+  return ids;
+}
+
+// --- Archive
+
+Result<std::vector<std::string>> TableStore::Body::archive(std::string_view labourer,
+                                                           std::int64_t at_most, Time now) {
+  bool look_for_letters = false;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto every = std::chrono::seconds(options_.letters_every_s);
+    look_for_letters = !letters_at_ || now < *letters_at_ || now - *letters_at_ >= every;
+    if (look_for_letters) letters_at_ = now;
+  }
+  if (look_for_letters && !options_.leaves_letters) {
+    if (auto settled = settle_letters({}, now); !settled) return settled.error();
+  }
+  std::vector<std::string> ids;
+  if (at_most <= 0) return ids;
+  Query query = claimed(labourer, now);
+  query.filter = "attribute_exists(#completed_at)";
+  auto rows = requests_.query(std::move(query), at_most);
+  if (!rows) return rows.error();
+  sort_by(*rows, [](const Item& row) { return integer_in(row, "completed_at").value_or(0); });
+  std::vector<Move> moves;
+  for (const Item& row : *rows)
+    moves.push_back(closing(row, Place::Where::tasks, State::done, std::nullopt, now));
+  if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  for (std::size_t i = 0; i < moves.size(); ++i)
+    if (moves[i].fate == Move::Fate::done) ids.push_back(id_of((*rows)[i]));
+  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
+  return ids;
+}
+
+// --- Repair
+
+Result<void> TableStore::Body::repair_refused(std::span<const Move> moves,
+                                              std::string_view labourer) {
+  for (const Move& move : moves) {
+    // The row is where it was, and the place where it was to go is taken.
+    if (move.fate != Move::Fate::refused || move.writes.size() < 2) continue;
+    if (move.refused.size() < 2 || move.refused[1].why != Refusal::condition) continue;
+    if (auto repaired = repair(text_in(move.writes[1].item, "task_id"), labourer); !repaired)
+      return repaired.error();
+  }
+  return {};
+}
+
+Result<void> TableStore::Body::repair(std::string_view task_id, std::string_view labourer) {
+  auto rows = requests_.get({task_key(task_id), retry_key(labourer, task_id), closed_key(task_id)});
+  if (!rows) return rows.error();
+  auto &task = (*rows)[0], &retry = (*rows)[1], &closed = (*rows)[2];
+  const auto attempts = [](const std::optional<Item>& row) {
+    return integer_in(*row, "attempts").value_or(0);
+  };
+  std::vector<Move> gone;
+  const auto drop = [&](std::optional<Item>& row, Place::Where where) {
+    gone.emplace_back().writes.push_back(removal(*row, where));
+    row.reset();
+  };
+  if (task && retry) {
+    if (attempts(task) >= attempts(retry))
+      drop(retry, Place::Where::retry);
+    else
+      drop(task, Place::Where::tasks);
+  }
+  if (task && closed) {
+    if (attempts(closed) >= attempts(task))
+      drop(task, Place::Where::tasks);
+    else
+      drop(closed, Place::Where::closed);
+  }
+  if (retry && closed) {
+    if (attempts(closed) >= attempts(retry))
+      drop(retry, Place::Where::retry);
+    else
+      drop(closed, Place::Where::closed);
+  }
+  return requests_.commit(gone);
+}
+
+// --- Replay
+
+Result<std::vector<bool>> TableStore::Body::replay(std::span<const std::string> task_ids,
+                                                   Time now) {
+  std::vector<bool> replayed;
+  for (const std::string& id : task_ids) {
+    replayed.push_back(false);
+    if (id.empty()) continue;
+    for (int round = 1; round <= kRounds && !replayed.back(); ++round) {
+      const auto closed = requests_.get_one(closed_key(id));
+      if (!closed) return closed.error();
+      if (!*closed || closed_state(**closed) != State::dead) break;
+      const std::string labourer = text_in(**closed, "labourer_id");
+      const auto tail = requests_.get_one(task_key(tail_id(labourer)));
+      if (!tail) return tail.error();
+      const Item* last = *tail ? &**tail : nullptr;
+      const auto newest = newest_position(labourer, now);
+      if (!newest) return newest.error();
+      const auto positions = at_tail(*newest, last, 1, now);
+      if (!positions)
+        return Error{Code::exhausted,
+                     fmt::format("task {} and those after it: no queue position is left for {}", id,
+                                 labourer),
+                     "replay again when the queue has been empty once"};
+      Item row = next_revision(**closed);
+      for (const auto name : {"closed_at", "labourer_id_task_status", "failed", "completed_at"})
+        row.erase(name);
+      row["attempts"] = number(0);
+      row["replays"] = number(integer_in(row, "replays").value_or(0) + 1);
+      row["greenfield"] = number(positions->first);
+      Move move;
+      move.job = job_of(row);
+      move.labourer = labourer;
+      move.closed.dead = -1;
+      move.writes = {
+          removal(**closed, Place::Where::closed), put(options_.tasks, std::move(row)),
+          tail_change(
+              labourer, last,
+              Change().set("tail", number(positions->first)).set("at", number(epoch_seconds(now))),
+              "", true)};
+      if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
+      replayed.back() = move.fate == Move::Fate::done;
+      if (!replayed.back()) requests_.pause(round);
+    }
+  }
+  return replayed;
+}
+
+}  // namespace sosw::cloud

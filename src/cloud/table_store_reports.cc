@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+// Reports and letters. Protocol section 4.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "cloud/table_store_body.h"
+#include "core/guard.h"
+
+namespace sosw::cloud {
+
+using engine::Reported;
+
+namespace {
+
+constexpr int kDecisions = 4;              // of one report, each on what the last one found
+constexpr std::int64_t kLetterS = 86'400;  // a letter about a task that is nowhere waits so long
+constexpr std::int64_t kLettersAtOnce = 1'000;
+
+bool completion(const Report& report) { return report.kind == Report::Kind::completed; }
+
+json::value kept_json(const json::object& object) { return text(json::serialize(object)); }
+
+json::object read_json(const Item& item, std::string_view name) {
+  boost::system::error_code failed;
+  auto value = json::parse(text_in(item, name), failed);
+  return !failed && value.is_object() ? std::move(value.get_object()) : json::object();
+}
+
+}  // namespace
+
+// --- What a report does
+
+ReportEffect TableStore::Body::effect_of(const Place& place, const Report& report) const {
+  const Item& row = place.row;
+  Found found{place.state, ClaimMatch::none};
+  if (!report.claim.empty()) {
+    // What a Python Orchestrator has claimed since is not what the token was given for.
+    const std::string claim =
+        place.state == State::running ? current_claim(row) : text_in(row, "claim");
+    found.claim = claim == report.claim ? ClaimMatch::current : ClaimMatch::older;
+    if (!SOSW_GUARD(report_claim)) found.claim = ClaimMatch::current;
+    found.same_failure = text_in(row, "failed") == report.claim;
+    if (place.state == State::failed)
+      found.claim = found.same_failure ? ClaimMatch::current : ClaimMatch::older;
+  }
+  found.silent = row.contains("silent");
+  found.late_kept = row.contains("late_at");
+  return report_effect(report.kind, found);
+}
+
+std::int64_t TableStore::Body::greenfield_of_claim(std::string_view claim, const Item& row,
+                                                   Time now) const {
+  if (const auto own = greenfield_of(claim)) return *own;
+  if (const auto last = greenfield_of(text_in(row, "claim"))) return *last;
+  return epoch_seconds(now) + options_.invocation_delta;
+}
+
+// Frees the slot: any Scavenger, ours or the original's, sees the row as expired at once.
+void TableStore::Body::set_failure(Change& change, const Item* row,
+                                   const engine::Labourers& labourers, Time now) const {
+  std::int64_t lifetime = Labourer().duration_s + Labourer().cooldown_s;
+  if (row) {
+    const auto& labourer = configured(labourers, text_in(*row, "labourer_id"));
+    lifetime = labourer.duration_s + labourer.cooldown_s;
+  } else {
+    for (const auto& [id, labourer] : labourers)
+      lifetime = std::max<std::int64_t>(lifetime, labourer.duration_s + labourer.cooldown_s);
+  }
+  const std::int64_t middle =
+      epoch_seconds(now) + std::max<std::int64_t>((options_.invocation_delta - lifetime) / 2, 1);
+  change.set("greenfield", number(middle))
+      .set_to("failed_attempts", "if_not_exists(#failed_attempts, :zero) + :one")
+      .with(":zero", number(0))
+      .with(":one", number(1));
+}
+
+Move TableStore::Body::effect_on(const Place& place, const Report& report,
+                                 const ReportEffect& effect, const engine::Labourers& labourers,
+                                 Time now, State& after) const {
+  const Item& row = place.row;
+  const std::int64_t at = epoch_seconds(now);
+  after = place.state;
+  Move move;
+  if (effect.complete && place.where == Place::Where::retry) {
+    Item done = row;
+    set_details(done, report);
+    done["greenfield"] = number(greenfield_of_claim(report.claim, row, now));
+    after = State::done;
+    move = closing(done, Place::Where::retry, State::done, at, now);
+    move.writes.front() = removal(row, Place::Where::retry);
+    return move;
+  }
+  Change change;
+  set_details(change, report);
+  change.counted();
+  if (effect.keep_late) change.set("late_at", number(at));
+  if (effect.complete) {
+    change.set("completed_at", number(at));
+    after = place.where == Place::Where::tasks ? State::completed : State::done;
+    // Else a Python Orchestrator would start it again, and its duration would be half a century.
+    if (place.state != State::running && SOSW_GUARD(late_greenfield))
+      change.set("greenfield", number(greenfield_of_claim(report.claim, row, now)));
+    if (place.where == Place::Where::closed) {
+      const std::string labourer = text_in(row, "labourer_id");
+      change.set("closed_at", number(at))
+          .set("labourer_id_task_status", text(closed_status(labourer, true)))
+          .remove("reason");
+      move.job = job_of(row);
+      move.labourer = labourer;
+      move.closed.done = 1;
+      (place.state == State::dead ? move.closed.dead : move.closed.cancelled) = -1;
+    }
+  } else if (effect.end_attempt) {
+    const std::string claim = current_claim(row);
+    set_failure(change, &row, labourers, now);
+    change.set("failed", text(claim.empty() ? "unknown" : claim));
+    after = State::failed;
+  } else if (effect.count_failure) {
+    change.set_to("failed_attempts", "if_not_exists(#failed_attempts, :zero) + :one");
+  }
+  Key key = place.where == Place::Where::tasks ? task_key(text_in(row, "task_id"))
+            : place.where == Place::Where::retry
+                ? retry_key(text_in(row, "labourer_id"), text_in(row, "task_id"))
+                : closed_key(text_in(row, "task_id"));
+  Write write = change.of(std::move(key.table), std::move(key.key));
+  require_same(write, row,
+               place.where == Place::Where::tasks   ? Same::task
+               : place.where == Place::Where::retry ? Same::retry
+                                                    : Same::closed);
+  move.writes.push_back(std::move(write));
+  return move;
+}
+
+// --- A report
+
+// One request is enough for what nearly all reports are: the end of the running attempt.
+Write TableStore::Body::first_try(const Report& report, const engine::Labourers& labourers,
+                                  Time now) const {
+  Change change;
+  set_details(change, report);
+  change.counted();
+  if (completion(report)) {
+    change.set("completed_at", number(epoch_seconds(now)));
+  } else {
+    set_failure(change, nullptr, labourers, now);
+    if (report.claim.empty())
+      change.set_to("failed", "if_not_exists(#claim, :unknown)").with(":unknown", text("unknown"));
+    else
+      change.set("failed", text(report.claim));
+  }
+  change.with(":claim", text(report.claim))
+      .with(":of_claim", number(greenfield_of(report.claim).value_or(-1)))
+      .with(":now", number(epoch_seconds(now)));
+  Write write = change.of(options_.tasks, {{"task_id", text(report.task_id)}});
+  if (SOSW_GUARD(ghost_row)) require(write, "attribute_exists(#labourer_id)");
+  require(write, "attribute_not_exists(#completed_at)");
+  if (report.claim.empty()) {
+    require(write, "#greenfield >= :now AND attribute_not_exists(#failed)");
+    if (!completion(report)) require(write, "attribute_not_exists(#silent)");
+  } else if (SOSW_GUARD(report_claim)) {
+    require(write, "#claim = :claim AND #greenfield = :of_claim");
+  }
+  return write;
+}
+
+Result<Reported> TableStore::Body::report(const Report& report, const engine::Labourers& labourers,
+                                          Time now) {
+  if (report.task_id.empty() || report.task_id.starts_with("sosw:")) return Reported{};
+  auto written = requests_.write(first_try(report, labourers, now));
+  if (!written) return written.error();
+  if (written->done)
+    return Reported{Answer::applied, completion(report) ? State::completed : State::failed,
+                    written->before ? text_in(*written->before, "labourer_id") : std::string(),
+                    true};
+  std::optional<Item> row = std::move(written->refused.front().found);
+  for (int decision = 0; decision < kDecisions; ++decision) {
+    if (!row || !row->contains("labourer_id")) break;
+    const Place place{Place::Where::tasks, *row, live_state(*row, now)};
+    const ReportEffect effect = effect_of(place, report);
+    Reported reported{effect.answer, place.state, text_in(*row, "labourer_id"), false};
+    if (!effect.complete && !effect.end_attempt && !effect.keep_late && !effect.count_failure)
+      return reported;
+    State after = place.state;
+    Move move = effect_on(place, report, effect, labourers, now, after);
+    written = requests_.write(std::move(move.writes.front()));
+    if (!written) return written.error();
+    if (written->done) {
+      reported.state = after;
+      reported.freed_slot = place.state == State::running && after != State::running;
+      return reported;
+    }
+    if (written->refused.front().why == Refusal::too_large)
+      return Error{Code::exhausted,
+                   fmt::format("task {}: its item has no room for the report", report.task_id),
+                   "report less detail"};
+    row = std::move(written->refused.front().found);
+  }
+  if (row && row->contains("labourer_id"))
+    return Error{
+        Code::unavailable,
+        fmt::format("task {} changes all the time: its report is not kept", report.task_id),
+        "report it again"};
+  return options_.leaves_letters ? leave_letter(report, now)
+                                 : settle(report, nullptr, labourers, now);
+}
+
+// Wherever the task is. `letter`: goes in the same transaction; null: there is none.
+Result<Reported> TableStore::Body::settle(const Report& report, const Item* letter,
+                                          const engine::Labourers& labourers, Time now) {
+  for (int decision = 0; decision < kDecisions; ++decision) {
+    const auto place = find(report.task_id, labourers, now);
+    if (!place) return place.error();
+    if (!*place) return Reported{};
+    const ReportEffect effect = effect_of(**place, report);
+    Reported reported{effect.answer, (*place)->state, text_in((*place)->row, "labourer_id"), false};
+    State after = (*place)->state;
+    Move move;
+    if (effect.complete || effect.end_attempt || effect.keep_late || effect.count_failure)
+      move = effect_on(**place, report, effect, labourers, now, after);
+    if (letter) {
+      Write gone{Write::Kind::remove, options_.tasks, {{"task_id", letter->at("task_id")}}};
+      gone.values[":kind"] = letter->at("kind");
+      if (SOSW_GUARD(letter_same)) require(gone, "#kind = :kind");
+      move.writes.push_back(std::move(gone));
+    }
+    if (!move.writes.empty()) {
+      if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
+      if (move.fate != Move::Fate::done) {
+        requests_.pause(decision + 1);
+        continue;
+      }
+    }
+    reported.state = after;
+    reported.freed_slot = (*place)->state == State::running && after != State::running;
+    return reported;
+  }
+  return Error{Code::unavailable,
+               fmt::format("task {} moves all the time: its report is not kept", report.task_id),
+               "report it again"};
+}
+
+// --- Letters
+
+Result<Reported> TableStore::Body::leave_letter(const Report& report, Time now) {
+  if (!SOSW_GUARD(letters)) return Reported{};
+  Change change;
+  change.set("labourer_id", text(kLetters))
+      .set("greenfield", number(epoch_seconds(now)))
+      .set("kind", text(completion(report) ? "completed" : "failed"))
+      .set("task", text(report.task_id))
+      .set("stats", kept_json(report.stats))
+      .set("result", kept_json(report.result));
+  if (!report.claim.empty()) change.set("claim", text(report.claim));
+  Write write =
+      change.with(":completed", text("completed"))
+          .of(options_.tasks, {{"task_id", text(letter_id(report.task_id, report.claim))}});
+  // A completion stays, whatever is reported beside it.
+  if (!completion(report)) require(write, "attribute_not_exists(#kind) OR #kind <> :completed");
+  const auto written = requests_.write(std::move(write));
+  if (!written) return written.error();
+  return Reported{Answer::late, std::nullopt, {}, false};
+}
+
+Result<std::int64_t> TableStore::Body::settle_letters(const engine::Labourers& labourers,
+                                                      Time now) {
+  Query query{options_.tasks, options_.tasks_index, "#labourer_id = :kind"};
+  query.values = {{":kind", text(kLetters)}};
+  auto letters = requests_.query(std::move(query), kLettersAtOnce);
+  if (!letters) return letters.error();
+  std::vector<Key> keys;
+  for (const auto& letter : *letters) keys.push_back(task_key(text_in(letter, "task_id")));
+  const auto base = requests_.get(std::move(keys));
+  if (!base) return base.error();
+  std::int64_t settled = 0;
+  std::optional<Error> failed;
+  for (const auto& letter : *base) {
+    if (!letter) continue;  // another one was faster
+    Report report;
+    report.kind =
+        text_in(*letter, "kind") == "completed" ? Report::Kind::completed : Report::Kind::failed;
+    report.task_id = text_in(*letter, "task");
+    report.claim = text_in(*letter, "claim");
+    report.stats = read_json(*letter, "stats");
+    report.result = read_json(*letter, "result");
+    const auto reported = settle(report, &*letter, labourers, now);
+    if (!reported) {
+      failed = reported.error();
+      continue;
+    }
+    if (reported->answer != Answer::unknown) {
+      ++settled;
+      continue;
+    }
+    if (epoch_seconds(now) - integer_in(*letter, "greenfield").value_or(0) < kLetterS) continue;
+    spdlog::warn("a report about task {}, which is nowhere, is dropped after a day",
+                 report.task_id);
+    Write gone{Write::Kind::remove, options_.tasks, {{"task_id", letter->at("task_id")}}};
+    if (const auto written = requests_.write(std::move(gone)); !written) failed = written.error();
+  }
+  if (failed && settled == 0) return *failed;
+  return settled;
+}
+
+}  // namespace sosw::cloud
