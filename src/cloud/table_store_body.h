@@ -125,6 +125,9 @@ class TableStore::Body {
   std::int64_t add_rows(Move& move, std::int64_t at_most, const JobRows& job_rows,
                         const RowIds& ids, std::int64_t from, const Positions& positions,
                         std::size_t actions, std::size_t bytes, Time now) const;
+  std::vector<Key> keys_of_rows(std::string_view job, const Item& item, std::int64_t from,
+                                std::int64_t to) const;
+  Result<bool> live_rows(std::string_view job, const Item& item);
   Result<std::optional<Task>> folded(std::string_view task_id);
   static engine::JobStatus job_status(std::string id, const Item& item,
                                       const std::optional<Item>& counts);

@@ -21,6 +21,7 @@ constexpr std::int64_t kMostRows = std::int64_t{1} << 48;  // 12 hex digits of t
 constexpr std::int64_t kMostWaiting = 10'000;              // jobs of a labourer
 constexpr std::size_t kPart = 350'000;                     // bytes of a description in one item
 constexpr std::size_t kMostParts = 9;
+constexpr std::int64_t kPortion = 50;  // rows of a job that are looked at together
 constexpr std::size_t kShown = 1'000;  // bytes of a payload that is too large
 
 std::string own_id_of(const Item& item) { return text_in(item, "own_id"); }
@@ -519,6 +520,31 @@ Result<std::optional<Task>> TableStore::Body::folded(std::string_view id) {
 
 // --- Cancel
 
+// Where rows may be that are not over: in the tasks and in the retry table, in turn.
+std::vector<Key> TableStore::Body::keys_of_rows(std::string_view job, const Item& item,
+                                                std::int64_t from, std::int64_t to) const {
+  const std::string own_id = own_id_of(item), labourer = text_in(item, "labourer");
+  std::vector<Key> keys;
+  for (std::int64_t row = from; row < to; ++row) {
+    const std::string id = own_id.empty() ? task_id(job, row) : own_id;
+    keys.push_back(task_key(id));
+    keys.push_back(retry_key(labourer, id));
+  }
+  return keys;
+}
+
+// Whether any row of the job is neither completed nor over.
+Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item) {
+  const std::int64_t made = integer_in(item, "cursor").value_or(0);
+  for (std::int64_t row = 0; row < made; row += kPortion) {
+    const auto rows = requests_.get(keys_of_rows(job, item, row, std::min(made, row + kPortion)));
+    if (!rows) return rows.error();
+    for (const auto& found : *rows)
+      if (found && !found->contains("completed_at")) return true;
+  }
+  return false;
+}
+
 Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int64_t at_most,
                                               Time now) {
   const std::string id(job_id);
@@ -541,8 +567,16 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     if (!read) return read.error();
     const auto& [tail, counts] = std::pair((*read)[0], (*read)[1]);
     const auto status = job_status(id, item, counts);
-    if (state == "made" && status.done + status.dead + status.cancelled >= status.made)
-      return Error{Code::conflict, fmt::format("job {} has nothing left to cancel", id), {}};
+    if (state == "made") {
+      bool any = status.done + status.dead + status.cancelled < status.made;
+      if (any) {
+        const auto live = live_rows(id, item);
+        if (!live) return found.error();
+        any = *live;
+      }
+      if (!any)
+        return Error{Code::conflict, fmt::format("job {} has nothing left to cancel", id), {}};
+    }
 
     // From here on no claim takes a row of it, and none is made.
     Move move;
@@ -583,22 +617,14 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
   const std::string state_was = text_in(item, "state");
 
   // Ids of rows are known, so the base rows are asked, not an index.
-  constexpr std::int64_t kPortion = 50;
   constexpr std::int64_t kLookedAt = 1'000;  // rows behind the portion that are counted exactly
   const std::int64_t made = integer_in(item, "cursor").value_or(0);
-  const std::string own_id = own_id_of(item);
   std::int64_t row = made > kLookedAt ? integer_in(item, "swept").value_or(0) : 0;
   std::int64_t swept = row, left = 0, closed = 0, running = 0, behind = 0;
   bool all_before = true;
   while (row < made && behind < kLookedAt) {
     const std::int64_t to = std::min(made, row + kPortion);
-    std::vector<Key> keys;
-    for (std::int64_t i = row; i < to; ++i) {
-      const std::string task = own_id.empty() ? task_id(id, i) : own_id;
-      keys.push_back(task_key(task));
-      keys.push_back(retry_key(labourer, task));
-    }
-    const auto rows = requests_.get(std::move(keys));
+    const auto rows = requests_.get(keys_of_rows(id, item, row, to));
     if (!rows) return rows.error();
     std::vector<Move> moves;
     for (std::size_t i = 0; i < rows->size(); ++i) {

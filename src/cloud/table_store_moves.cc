@@ -17,6 +17,8 @@ using engine::Ended;
 namespace {
 
 constexpr std::int64_t kCutAtOnce = 1'000;
+// An index is in order of the claims, not of the ends: fewer are chosen from so many.
+constexpr std::int64_t kChosenFrom = 1'000;
 
 // Of the jitter: the same for one attempt however often it is asked, different between attempts.
 std::uint64_t seed_of(const Item& row) {
@@ -131,7 +133,7 @@ Result<std::vector<Ended>> TableStore::Body::expire(const Labourer& labourer, st
       if (seen.insert(id_of(row)).second) rows.push_back(std::move(row));
     }
     query.after = std::move(page->last);
-  } while (query.after && std::ssize(rows) < at_most);
+  } while (query.after && std::ssize(rows) < std::max(at_most, kChosenFrom));
   sort_by(rows, deadline);
   rows.resize(within(rows, at_most));
   if (rows.empty()) return ended;
@@ -239,9 +241,10 @@ Result<std::vector<std::string>> TableStore::Body::archive(std::string_view labo
   if (at_most <= 0) return ids;
   Query query = claimed(labourer, now);
   query.filter = "attribute_exists(#completed_at)";
-  auto rows = requests_.query(std::move(query), at_most);
+  auto rows = requests_.query(std::move(query), std::max(at_most, kChosenFrom));
   if (!rows) return rows.error();
   sort_by(*rows, [](const Item& row) { return integer_in(row, "completed_at").value_or(0); });
+  rows->resize(within(*rows, at_most));
   std::vector<Move> moves;
   for (const Item& row : *rows)
     moves.push_back(closing(row, Place::Where::tasks, State::done, std::nullopt, now));

@@ -191,7 +191,8 @@ Result<std::int64_t> Writes::cancel(std::string_view uid, std::int64_t at_most, 
   };
   live -= rows_in(State::completed);
   std::int64_t left = live - rows_in(State::running);
-  if (job.state != JobState::open && live == 0)
+  // What a portion has left may have been closed by others since: then this ends it.
+  if (job.state != JobState::open && job.state != JobState::cancelling && live == 0)
     return Error{Code::conflict, fmt::format("job {} has nothing left to cancel", uid), {}};
   if (job.state == JobState::open) {
     counts_[{job.labourer, kFolded}] -= job.rows - job.cursor;

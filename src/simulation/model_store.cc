@@ -97,7 +97,8 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
   jobs_.push_back(std::move(entry));
   if (first) {
     auto& made = jobs_.back();
-    made.made_directly = direct && job.rows == 1 && !job.task_id && make_now > 0;
+    made.made_directly =
+        options_.direct_last && direct && job.rows == 1 && !job.task_id && make_now > 0;
     made.made_directly = make(made, make_now, now).has_value() && made.made_directly;
   }
   return accepted(jobs_.back(), false);
@@ -171,7 +172,7 @@ Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_mos
     if (row.task.state == State::queued || row.task.state == State::retry) waiting.push_back(&row);
     running = running || row.task.state == State::running;
   }
-  if (status.state != JobStatus::State::open && waiting.empty() && !running)
+  if (status.state != JobStatus::State::open && !entry->cancelling && waiting.empty() && !running)
     return Error{Code::conflict, fmt::format("job {} has nothing left to cancel", id), {}};
   status.state = JobStatus::State::cancelled;
   std::int64_t left = static_cast<std::int64_t>(waiting.size());

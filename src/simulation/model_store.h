@@ -27,6 +27,7 @@ class ModelStore : public engine::TaskStore {
     bool two_step = false;  // a completion waits in `completed` for archive()
     std::int64_t invocation_delta = kInvocationDelta;
     std::int64_t task_step = kTaskStep;
+    bool direct_last = true;  // among equals; else in order of acceptance as all others
   };
   ModelStore() = default;
   explicit ModelStore(Options options) : options_(options) {}

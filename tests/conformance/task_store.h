@@ -37,6 +37,10 @@ class OpenStore {
 struct StoreUnderTest {
   std::string name;
   std::function<std::unique_ptr<OpenStore>(const StoreSettings&)> open;  // a new, empty one
+  // What the protocol leaves open is as in the model: the order of rows with equal times, and when
+  // a task was claimed whose claim was given back. Else the clock of the random walk moves with
+  // each step, all that is due is taken, and such times are not compared.
+  bool as_the_model = true;
 };
 inline std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) {
   return out << store.name;

@@ -434,6 +434,16 @@ TEST_P(TaskStoreTest, a_cancel_that_is_not_finished_is_found_after_a_restart) {
   EXPECT_EQ(job(other).cancelled, 2);
 }
 
+TEST_P(TaskStoreTest, a_cancel_ends_also_when_others_have_closed_its_rest) {
+  const std::string id = accept(job_of(3, "k"));
+  EXPECT_EQ(cancel(id, 1), 2);
+  for (const auto& waiting : queue()) EXPECT_EQ(complete(waiting, "").answer, Answer::late);
+  EXPECT_EQ(cancel(id, 1), 0);
+  const auto unfinished = store().cancelling();
+  ASSERT_TRUE(unfinished);
+  EXPECT_THAT(*unfinished, IsEmpty());
+}
+
 TEST_P(TaskStoreTest, a_cancelled_job_lets_the_next_one_begin) {
   const std::string first = accept(job_of(4, "first"), 1);
   const std::string second = accept(job_of(2, "second"));
