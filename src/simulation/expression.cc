@@ -991,6 +991,33 @@ Result<void> Expressions::read_key_condition(std::string_view text) {
   return {};
 }
 
+Result<std::set<std::string, std::less<>>> Expressions::read_projection(std::string_view text) {
+  std::set<std::string, std::less<>> wanted;
+  while (!text.empty()) {
+    const auto comma = std::min(text.find(','), text.size());
+    std::string_view name = text.substr(0, comma);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    const auto given = name.starts_with('#') ? names_.find(name) : names_.end();
+    if (given != names_.end()) {
+      used_.insert(given->key());
+      name = given->value().get_string();
+    } else if (name.empty() || name.starts_with('#') || is_reserved(name)) {
+      return Error{Code::internal,
+                   "ValidationException: Invalid ProjectionExpression: " + std::string(name),
+                   {}};
+    }
+    if (!wanted.emplace(name).second)
+      return Error{Code::internal,
+                   "ValidationException: Invalid ProjectionExpression: Two document paths overlap "
+                   "with each other: " +
+                       std::string(name),
+                   {}};
+  }
+  return wanted;
+}
+
 Result<void> Expressions::all_used() const {
   if (!values_checked_) return values_checked_.error();
   const bool any = condition_ || filter_ || update_ || keys_;

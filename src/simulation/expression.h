@@ -39,6 +39,8 @@ class Expressions {
   Result<void> read_filter(std::string_view text);
   Result<void> read_update(std::string_view text);
   Result<void> read_key_condition(std::string_view text);
+  // Top-level attributes only. Gives their names.
+  Result<std::set<std::string, std::less<>>> read_projection(std::string_view text);
   // After all were read: nothing was given that no expression uses.
   [[nodiscard]] Result<void> all_used() const;
 

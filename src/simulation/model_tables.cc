@@ -426,6 +426,10 @@ Result<Written> ModelTables::commit(std::span<const Write> writes, std::vector<I
     return bad_request(fmt::format("Transaction request cannot be larger than {} bytes, it has {}",
                                    kLargestTransaction, total));
   if (!written.done) return written;
+  if (token.empty()) {
+    const auto known = intents[0].table->rows.find(intents[0].position);
+    if (known != intents[0].table->rows.end()) written.before = *known->second;
+  }
   for (std::size_t at = 0; at < intents.size(); ++at)
     replace(*intents[at].table, intents[at].position, std::move(images[at]));
   if (!token.empty()) tokens_[std::string(token)] = {now, content};
@@ -620,7 +624,8 @@ struct ModelTables::Ask {
   std::string hash;
   std::string comparison;  // of the range; empty: all
   json::value from, to;
-  std::optional<Position> start;  // strictly after it
+  std::optional<Position> start;              // strictly after it
+  std::set<std::string, std::less<>> wanted;  // of a projection; empty: all
 
   [[nodiscard]] const std::string& range_name() const {
     static const std::string none;
@@ -655,7 +660,7 @@ struct ModelTables::Ask {
 Result<ModelTables::Ask> ModelTables::read(const Query& query) {
   auto table = find(query.table);
   if (!table) return table.error();
-  Ask ask{*table, nullptr, Expressions(query.names, query.values), {}, {}, {}, {}, {}};
+  Ask ask{*table, nullptr, Expressions(query.names, query.values), {}, {}, {}, {}, {}, {}};
   if (!query.index.empty()) {
     for (auto& index : (*table)->indexes) {
       if (index.schema.name == query.index) ask.index = &index;
@@ -665,6 +670,10 @@ Result<ModelTables::Ask> ModelTables::read(const Query& query) {
   }
   auto read = ask.expressions.read_key_condition(query.key);
   if (read) read = ask.expressions.read_filter(query.filter);
+  if (auto wanted = ask.expressions.read_projection(query.projection))
+    ask.wanted = std::move(*wanted);
+  else if (read)
+    read = wanted.error();
   if (read) read = ask.expressions.all_used();
   if (!read) return read.error();
   if (query.limit < 0)
@@ -824,6 +833,12 @@ Result<Page> ModelTables::query(const Query& query) {
     }
     if (ask->expressions.filter_holds(query.count ? *image : item)) {
       ++page.count;
+      if (!ask->wanted.empty()) {
+        Item part;
+        for (auto& [name, value] : item)
+          if (ask->wanted.contains(std::string_view(name))) part.emplace(name, std::move(value));
+        item = std::move(part);
+      }
       if (!query.count) page.items.push_back(std::move(item));
     }
     if (seen != query.limit && bytes < kLargestPage) return true;

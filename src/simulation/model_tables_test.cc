@@ -159,6 +159,35 @@ TEST_F(Tables, a_failed_condition_comes_before_an_update_that_cannot_be) {
   EXPECT_EQ(done->refused[0].why, Refusal::condition);
 }
 
+TEST_F(Tables, a_write_that_was_made_tells_what_was_there_before) {
+  const auto made = tables_.write(put(task("t", 2000)));
+  ASSERT_TRUE(made && made->done);
+  EXPECT_EQ(made->before, std::nullopt);
+  const auto changed = tables_.write(update("t", "SET attempts = :n", R"({":n": {"N": "1"}})"));
+  ASSERT_TRUE(changed && changed->done);
+  EXPECT_EQ(changed->before, task("t", 2000));
+  const auto removed = tables_.write(remove("t"));
+  ASSERT_TRUE(removed && removed->done && removed->before);
+  EXPECT_EQ(json::value(removed->before->at("attempts")), object(R"({"N": "1"})"));
+}
+
+TEST_F(Tables, a_projection_gives_only_what_it_names) {
+  Item item = task("t", 2000);
+  item["payload"] = {{"S", "{}"}};
+  ASSERT_TRUE(tables_.write(put(item)));
+  Query query = queue();
+  query.projection = "#id, payload";
+  query.names = {{"#id", "task_id"}};
+  const auto page = tables_.query(query);
+  ASSERT_TRUE(page) << page.error().text();
+  EXPECT_THAT(page->items,
+              ElementsAre(Item{{"task_id", {{"S", "t"}}}, {"payload", {{"S", "{}"}}}}));
+  for (const auto& wrong : {"#other", "payload, payload", "state", ""}) {
+    query.projection = wrong;
+    EXPECT_FALSE(tables_.query(query)) << wrong;  // the last one: a name that is not used
+  }
+}
+
 TEST_F(Tables, removing_nothing_is_no_error) {
   const auto done = tables_.write(remove("nobody"));
   ASSERT_TRUE(done);
