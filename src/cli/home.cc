@@ -68,7 +68,7 @@ Result<std::unique_ptr<engine::TaskStore>> open_to_read(const Common& common) {
     }
     return std::unique_ptr<engine::TaskStore>();
   }
-  auto store = local::SqliteStore::open({.path = database.string()});
+  auto store = local::SqliteStore::open_to_read({.path = database.string()});
   if (!store) return store.error();
   return std::unique_ptr<engine::TaskStore>(*std::move(store));
 }

@@ -24,6 +24,7 @@
 #include "cli/version.h"
 #include "engine/engine.h"
 #include "engine/worker_assistant.h"
+#include "local/child_process.h"
 #include "local/credentials.h"
 #include "local/data_folder.h"
 #include "local/lambda_host.h"
@@ -151,6 +152,7 @@ class Signals {
             ::pthread_kill(self, SIGUSR1);
           });
         } else if (Steady::now() - began > kSameSignal) {
+          local::kill_all_groups();
           ::_exit(128 + number);
         }
       }
@@ -433,6 +435,7 @@ int run(const Common& common, const Arguments& arguments) {
   });
 
   engine::Engine::Outcome outcome;
+  std::atomic<bool> lost = false;
   {
     // Somebody who looks on costs a status query, 12 microseconds, now and then.
     std::mutex mutex;
@@ -441,6 +444,10 @@ int run(const Common& common, const Arguments& arguments) {
       std::unique_lock mutex_lock(mutex);
       while (!over.wait_for(mutex_lock, token, kLook, [] { return false; }) &&
              !token.stop_requested()) {
+        if (!lock->still_there() && !lost.exchange(true)) {
+          spdlog::error("the data folder {} has been removed or replaced: ending", folder.string());
+          stop.request_stop();
+        }
         const auto status = wiring.store().status();
         if (!status) continue;
         const Counts counts = since(start, counts_of(*status));
@@ -457,6 +464,14 @@ int run(const Common& common, const Arguments& arguments) {
   console->clear();
   door->reset();
   wiring.host().stop(std::chrono::seconds{0});
+  if (lost) {
+    return complain(
+        {Code::unavailable,
+         fmt::format("the data folder {} was removed or replaced while the engine ran",
+                     folder.string()),
+         "what it had stored is gone with it; put a backup in its place, or begin anew"},
+        kFailed);
+  }
 
   const double seconds = steady_seconds() - started_at;
   const auto status = wiring.store().status();

@@ -4,9 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "cli/command.h"
@@ -175,6 +179,20 @@ int status(const Common& common) {
   return kDone;
 }
 
+// Until Ctrl-C, or until it fails.
+int watch_status(const Common& common, double seconds) {
+  const bool terminal = Screen::of(stdout).terminal;
+  for (bool first = true;; first = false) {
+    if (terminal)
+      fmt::print("\x1b[H\x1b[2J");
+    else if (!first)
+      fmt::print("\n");
+    if (const int code = status(common); code != kDone) return code;
+    if (std::fflush(stdout) != 0) return kFailed;
+    std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  }
+}
+
 // The moment that matters in the task's state.
 Time moment_of(const Task& task) {
   if (task.closed_at) return from_epoch(static_cast<double>(*task.closed_at));
@@ -189,25 +207,31 @@ std::string plain(const json::value& value) {
   return value.is_string() ? std::string(value.get_string()) : json_text(value);
 }
 
-std::string last_error(const Task& task) {
+// What `error`, `error_type` and `log` of an attempt say, in one text.
+std::string error_text(const json::object& attempt, std::string_view prefix) {
   const auto text = [&](std::string_view key) {
-    const json::value* value = task.extra.if_contains(key);
+    const json::value* value = attempt.if_contains(std::string(prefix).append(key));
     return value == nullptr || value->is_null() ? std::string() : plain(*value);
   };
-  std::string error = text("result_error");
+  std::string error = text("error");
   // Runtime.* only says in other words what the host's own error tells.
-  if (const std::string type = text("result_error_type");
+  if (const std::string type = text("error_type");
       !type.empty() && !(type.starts_with("Runtime.") && !error.empty())) {
     error = error.empty() ? type : type + ": " + error;
   }
   // What the worker wrote last is most often the reason.
-  std::string log = text("result_log");
+  std::string log = text("log");
   log.erase(log.find_last_not_of(" \t\r\n") + 1);
   const std::size_t last_line = log.rfind('\n');
   if (last_line != std::string::npos) log.erase(0, last_line + 1);
   if (!log.empty() && error.find(log) == std::string::npos) {
     error = error.empty() ? log : log + " (" + error + ")";
   }
+  return error;
+}
+
+std::string last_error(const Task& task) {
+  std::string error = error_text(task.extra, "result_");
   if (error.empty() && task.extra.contains("silent")) error = "no report in time";
   return error;
 }
@@ -224,7 +248,15 @@ std::string results(const Task& task) {
 }
 
 void print_tasks(const std::vector<Task>& tasks, bool dead) {
+  constexpr int kLongest = 200;  // columns of a result where there is no terminal to say
   const Screen screen = Screen::of(stdout);
+  bool whole = true;
+  const auto result_of = [&](const Task& task) {
+    const std::string text = one_line(results(task));
+    if (screen.width > 0 || columns(text) <= kLongest) return text;
+    whole = false;
+    return cut(text, kLongest);
+  };
   const Time now = SystemClock().now();
   Table table({{"TASK"},
                {"LABOURER", Table::Kind::flexible},
@@ -233,11 +265,13 @@ void print_tasks(const std::vector<Task>& tasks, bool dead) {
                {"WHEN"},
                {dead ? "ERROR" : "RESULT", Table::Kind::flexible}});
   for (const Task& task : tasks) {
-    table.add({task.id, task.labourer_id,
-               dead ? Cell("") : Cell(name(task.state), colour_of(task.state)),
-               std::to_string(task.attempts), screen.moment(moment_of(task), now), results(task)});
+    table.add(
+        {task.id, task.labourer_id, dead ? Cell("") : Cell(name(task.state), colour_of(task.state)),
+         std::to_string(task.attempts), screen.moment(moment_of(task), now), result_of(task)});
   }
   fmt::print("{}", table.text(screen));
+  if (!whole)
+    fmt::print(stderr, "long {} are cut: --json gives all\n", dead ? "errors" : "results");
 }
 
 struct ListArguments {
@@ -352,14 +386,17 @@ int task(const Common& common, const std::string& id) {
   const json::value* history = one.extra.if_contains("history");
   if (history != nullptr && history->is_array() && !history->get_array().empty()) {
     fmt::print("\n");
-    Table table({{"WHEN"}, {"WHAT"}, {"DETAILS", Table::Kind::flexible}});
+    Table table(
+        {{"WHEN"}, {"WHAT"}, {"ERROR", Table::Kind::flexible}, {"DETAILS", Table::Kind::flexible}});
     for (const json::value& value : history->get_array()) {
       json::object event = value.as_object();
       const Time at = from_epoch(event.at("at").to_number<double>());
       const std::string what = plain(event.at("action"));
       event.erase("at");
       event.erase("action");
-      table.add({screen.moment(at, now), what, event.empty() ? "" : json_text(event)});
+      const std::string error = error_text(event, "");
+      for (const char* key : {"error", "error_type", "log"}) event.erase(key);
+      table.add({screen.moment(at, now), what, error, event.empty() ? "" : json_text(event)});
     }
     fmt::print("{}", table.text(screen));
   }
@@ -533,8 +570,20 @@ void add_read_commands(CLI::App& app, Common& common) {
   };
 
   CLI::App* command = begin("status", "How many tasks each labourer has, by state",
-                            "sosw status\nsosw status --json");
-  command->callback([&common] { common.run = [&common] { return status(common); }; });
+                            "sosw status\nsosw status --watch\nsosw status --json");
+  const auto seconds = std::make_shared<std::optional<double>>();
+  command
+      ->add_option("--watch", *seconds,
+                   "show it again every so many seconds (default 2), until Ctrl-C")
+      ->type_name("SECONDS")
+      ->expected(0, 1)
+      ->default_str("2")
+      ->check(CLI::Range(0.01, 86'400.0));
+  command->callback([&common, seconds] {
+    common.run = [&common, seconds] {
+      return *seconds ? watch_status(common, **seconds) : status(common);
+    };
+  });
 
   command = begin("tasks", "Tasks, in the order of their queue or of their end",
                   "sosw tasks --state running\nsosw tasks --labourer hello --limit 10 --json");

@@ -167,6 +167,26 @@ Result<Task> new_task(Task generated, const json::object& fields, bool strict) {
   return generated;
 }
 
+json::object error_of(const Report& report) {
+  constexpr std::size_t kLongest = 1000;
+  const auto inside_of_a_character = [](char c) { return (c & 0xC0) == 0x80; };
+  json::object error;
+  for (const std::string_view key : {"error", "error_type", "log"}) {
+    const auto* value = report.result.if_contains(key);
+    if (value == nullptr || value->is_null()) continue;
+    std::string text = value->is_string() ? std::string(value->get_string()) : json_text(*value);
+    if (text.size() > kLongest) {
+      std::size_t cut = key == "log" ? text.size() - kLongest : kLongest;
+      while (cut > 0 && cut < text.size() && inside_of_a_character(text[cut])) --cut;
+      key == "log" ? text.erase(0, cut) : text.erase(cut);
+    }
+    error[key] = text;
+  }
+  // What a worker says may be no UTF-8: what is read again is.
+  const auto readable = parse_json(json_text(error));
+  return readable && readable->is_object() ? readable->get_object() : json::object();
+}
+
 std::string job_id(std::string_view key) {
   constexpr std::size_t kBytes = 10;
   const auto digest = sha256(key);

@@ -91,6 +91,10 @@ struct Report {
   json::object result;  // stored as result_{key}
 };
 
+// What the history of a task keeps of the report that ended an attempt: error, error_type and log
+// of its result as texts, of a long one the first thousand bytes, of the log the last.
+[[nodiscard]] json::object error_of(const Report& report);
+
 // What became of a report.
 enum class Answer : std::uint8_t {
   applied,  // the task changed state by it

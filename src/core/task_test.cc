@@ -141,5 +141,24 @@ TEST(NewTask, NotStrictTakesWhatIsGiven) {
     EXPECT_FALSE(new_task(queued(), object(wrong), false)) << wrong;
 }
 
+TEST(Report, ItsErrorIsKeptInAFewWords) {
+  Report report;
+  report.kind = Report::Kind::failed;
+  EXPECT_TRUE(error_of(report).empty());
+  std::string log;
+  for (int i = 0; i < 600; ++i) log += "\xC3\xA9";  // two bytes each
+  report.result = {{"error", std::string(3000, 'e')},
+                   {"error_type", {{"a", 1}}},
+                   {"log", "x" + log},
+                   {"other", 1}};
+  const json::object kept = error_of(report);
+  EXPECT_EQ(kept.size(), 3U);
+  EXPECT_EQ(kept.at("error").as_string(), std::string(1000, 'e'));
+  EXPECT_EQ(kept.at("error_type"), R"({"a": 1})");
+  EXPECT_EQ(kept.at("log").as_string(), log.substr(200));
+  report.result = {{"error", "a\xff"}};
+  EXPECT_EQ(error_of(report).at("error"), "a\xEF\xBF\xBD");
+}
+
 }  // namespace
 }  // namespace sosw

@@ -265,6 +265,14 @@ std::int64_t Engine::take_back(const Labourer& labourer, const std::vector<Task>
     const auto released = ports_.store.release(releases, settings_.labourers, now);
     if (!released) return refused(released.error()), 0;
     taken += std::count(released->begin(), released->end(), true);
+    // The last of kInterruptions ends an attempt, and the last attempt the task.
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+      if (!(*released)[i] || tasks[i].attempts < labourer.max_attempts) continue;
+      TaskQuery query;
+      query.task_id = tasks[i].id;
+      const auto found = ports_.store.tasks(query);
+      if (found && !found->empty() && found->front().state == State::dead) ++died_;
+    }
   }
   if (!reports.empty()) {
     const auto exchanged = ports_.store.exchange(reports, {}, settings_.labourers, now);

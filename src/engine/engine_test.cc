@@ -327,6 +327,31 @@ TEST_F(LoopTest, WhatTheLastEngineLeftRunningIsTakenBack) {
   EXPECT_EQ(task(ids[0]).attempts, 1);  // the interrupted one does not count
 }
 
+TEST_F(LoopTest, TheLastInterruptionOfTheLastAttemptIsADeath) {
+  Labourer& w = labourers_.at("w");
+  w.on_restart = OnRestart::give_back;
+  w.max_attempts = 1;
+  const auto ids = add_tasks("w", 2);
+  const auto claim_both = [&] {
+    const ClaimRequest request{"w", 4, 2, after(wall_.now(), 1200), Expiry::host, {}};
+    return store_.exchange({}, {&request, 1}, labourers_, wall_.now())->claimed;
+  };
+  for (int n = 1; n < kInterruptions; ++n)
+    for (const Claimed& one : claim_both()) {
+      if (one.task.id != ids[0] && n > 1) continue;
+      const Release release{one.task.id, one.claim, Release::Why::interrupted, "the host died"};
+      ASSERT_TRUE(store_.release({&release, 1}, labourers_, wall_.now()));
+    }
+  (void)claim_both();
+  ThreadInvoker invoker(completed);
+  EXPECT_EQ(run(invoker).died, 1);
+  EXPECT_EQ(task(ids[0]).state, State::dead);
+  EXPECT_EQ(task(ids[1]).state, State::done);
+  const json::array history = task(ids[0]).extra.at("history").as_array();
+  EXPECT_EQ(history.back().at("action"), "interrupted too often");
+  EXPECT_EQ(history.back().at("error"), "the engine ended");
+}
+
 TEST_F(LoopTest, AnInterruptedFunctionOfThisProcessHasUsedItsAttempt) {
   labourers_.at("w").on_restart = OnRestart::use_attempt;
   labourers_.at("w").max_attempts = 1;

@@ -17,11 +17,17 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <mutex>
+#include <set>
 #include <sstream>
 #include <system_error>
 
 namespace sosw::local {
 namespace {
+
+// Of the children that have not been reaped.
+std::mutex leaders_mutex;  // NOLINT(cert-err58-cpp)
+std::set<pid_t> leaders;   // guarded by it
 
 std::string errno_text(int number) { return std::generic_category().message(number); }
 
@@ -241,6 +247,8 @@ Result<Child> start(const Command& command) {
     return failed("pidfd_open", why);
   }
   fcntl(child.exit.get(), F_SETFD, FD_CLOEXEC);
+  const std::lock_guard lock(leaders_mutex);
+  leaders.insert(child.pid);
   return child;
 }
 
@@ -262,9 +270,18 @@ std::string text(const Exit& exit) {
   }
 }
 
+void kill_all_groups() {
+  const std::lock_guard lock(leaders_mutex);
+  for (const pid_t leader : leaders) kill(-leader, SIGKILL);
+}
+
 Exit reap(const Child& child) {
   // Before the leader is reaped its number, and with it the group's, cannot be given to others.
   kill_group(child, SIGKILL);
+  {
+    const std::lock_guard lock(leaders_mutex);
+    leaders.erase(child.pid);
+  }
   int status = 0;
   while (waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
   }

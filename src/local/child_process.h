@@ -54,6 +54,10 @@ Exit reap(const Child& child);
 // SIGKILL, or another signal, to the whole group. REQUIRES: not reaped yet.
 void kill_group(const Child& child, int signal);
 
+// SIGKILL to the groups of all children that were not reaped: for an end without the order of
+// destructors. A leader would go with this process anyway, what it has started would not.
+void kill_all_groups();
+
 // Memory in bytes that the leader and its descendants hold for themselves (shared files not
 // counted); 0 when it has just ended.
 [[nodiscard]] std::uint64_t private_memory(pid_t leader);

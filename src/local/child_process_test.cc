@@ -144,5 +144,21 @@ TEST(ChildProcess, IsFoundByItsEnvironmentLater) {
   reap(*child);
 }
 
+TEST(ChildProcess, AllGroupsEndAtOnceWithWhatTheyHaveStarted) {
+  auto one = start(shell("sleep 1000 & echo started; wait"));
+  auto two = start(shell("sleep 1000 & echo started; wait"));
+  ASSERT_TRUE(one && two);
+  for (const auto* child : {&*one, &*two}) {
+    pollfd wait{child->output.get(), POLLIN, 0};
+    ASSERT_EQ(poll(&wait, 1, 60'000), 1);
+  }
+  kill_all_groups();
+  for (const auto* child : {&*one, &*two}) {
+    read_to_end(child->output.get());  // ends when the last process of the group has
+    wait_for(child->exit.get());
+    EXPECT_EQ(reap(*child).number, SIGKILL);
+  }
+}
+
 }  // namespace
 }  // namespace sosw::local

@@ -123,7 +123,15 @@ Result<DataFolderLock> DataFolderLock::take(const std::filesystem::path& folder)
   if (ftruncate(file.get(), 0) != 0 ||
       pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     return failure(path, "writing", errno);
-  return DataFolderLock(std::move(file));
+  return DataFolderLock(path, std::move(file));
+}
+
+bool DataFolderLock::still_there() const {
+  struct stat ours {
+  }, found{};
+  if (fstat(file_.get(), &ours) != 0) return true;  // that tells nothing
+  if (stat(path_.c_str(), &found) != 0) return errno != ENOENT && errno != ENOTDIR;
+  return ours.st_dev == found.st_dev && ours.st_ino == found.st_ino;
 }
 
 }  // namespace sosw::local

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "core/result.h"
 #include "local/owned_fd.h"
@@ -24,8 +25,14 @@ class DataFolderLock {
   // process (or another lock of this one) holds it.
   [[nodiscard]] static Result<DataFolderLock> take(const std::filesystem::path& folder);
 
+  // Whether the folder is still the one that was locked: it may have been removed, moved or
+  // replaced since, and the lock with it.
+  [[nodiscard]] bool still_there() const;
+
  private:
-  explicit DataFolderLock(OwnedFd file) : file_(std::move(file)) {}
+  DataFolderLock(std::filesystem::path path, OwnedFd file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+  std::filesystem::path path_;  // of the file
   OwnedFd file_;
 };
 

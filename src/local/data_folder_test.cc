@@ -35,6 +35,21 @@ TEST_F(DataFolderTest, makes_the_folder_for_its_owner_only) {
   EXPECT_TRUE(prepare_data_folder(folder)) << "it is there already";
 }
 
+TEST_F(DataFolderTest, a_lock_notices_that_its_folder_is_gone) {
+  const auto folder = root_ / "data";
+  const auto lock = DataFolderLock::take(folder);
+  ASSERT_TRUE(lock) << lock.error().text();
+  EXPECT_TRUE(lock->still_there());
+  std::filesystem::rename(folder, root_ / "moved");
+  EXPECT_FALSE(lock->still_there());
+  const auto other = DataFolderLock::take(folder);
+  ASSERT_TRUE(other) << other.error().text();
+  EXPECT_FALSE(lock->still_there()) << "it is another one";
+  EXPECT_TRUE(other->still_there());
+  std::filesystem::remove_all(folder);
+  EXPECT_FALSE(other->still_there());
+}
+
 TEST_F(DataFolderTest, refuses_what_is_no_folder) {
   close(open((root_ / "file").c_str(), O_CREAT | O_WRONLY, 0600));
   const auto prepared = prepare_data_folder(root_ / "file");

@@ -52,10 +52,14 @@ std::string message(std::span<const Alarm> alarms) {
 }
 
 Result<void> log_all(std::span<const Alarm> alarms, const std::stop_token&) {
-  for (const Alarm& alarm : alarms)
+  // A thousand deaths at once are one piece of news.
+  constexpr std::size_t kLines = 5;
+  for (const Alarm& alarm : alarms.first(std::min(alarms.size(), kLines)))
     spdlog::error("alarm {}: {} (labourer {}, task {})", name(alarm.kind), alarm.message,
                   alarm.labourer_id.empty() ? "-" : alarm.labourer_id,
                   alarm.task_id.empty() ? "-" : alarm.task_id);
+  if (alarms.size() > kLines)
+    spdlog::error("and {} more alarms; the dead tasks: sosw dead", alarms.size() - kLines);
   return {};
 }
 

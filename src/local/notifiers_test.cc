@@ -137,17 +137,22 @@ TEST_F(Notifiers, keep_the_alarms_when_a_command_fails_or_does_not_end) {
   EXPECT_THAT(late.error().message, HasSubstr("killed"));
 }
 
-TEST_F(Notifiers, write_each_alarm_to_the_log) {
+TEST_F(Notifiers, write_alarms_to_the_log_and_of_many_the_number) {
   std::ostringstream log;
   const auto before = spdlog::default_logger();
   spdlog::set_default_logger(std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)));
-  const auto sent = make_notifier({}, folder_)->notify(std::vector{alarm(1), alarm(2)});
+  const auto notifier = make_notifier({}, folder_);
+  const auto sent = notifier->notify(std::vector{alarm(1), alarm(2)});
+  std::vector<engine::Alarm> many;
+  for (int n = 3; n <= 12; ++n) many.push_back(alarm(n));
+  EXPECT_TRUE(notifier->notify(many));
   spdlog::set_default_logger(before);
   ASSERT_TRUE(sent) << sent.error().text();
   EXPECT_THAT(log.str(),
               AllOf(HasSubstr("dead_task: task 1 is dead (labourer word_count, task task1)"),
-                    HasSubstr("task 2 is dead")));
+                    HasSubstr("task 2 is dead"), HasSubstr("task 7 is dead"),
+                    HasSubstr("and 5 more alarms"), Not(HasSubstr("task 8 is dead"))));
 }
 
 }  // namespace

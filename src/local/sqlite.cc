@@ -4,6 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <system_error>
+
 namespace sosw::local {
 
 Error SqliteError::error(std::string_view doing) const {
@@ -48,11 +51,29 @@ std::string_view Rows::text(int column) const {
   return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }
 
-Database::Database(const std::string& path, std::span<const char* const> statements)
+namespace {
+
+// Without a log beside it the file is whole, and nobody has it open to write. Only then SQLite may
+// be told so; it needs to be, where it cannot make a log.
+std::string name_to_read(const std::string& path) {
+  std::error_code ignored;  // then there is none that could be read
+  if (std::filesystem::exists(path + "-wal", ignored)) return path;
+  std::string name = "file:";
+  for (const char c : path)
+    c == '%' || c == '?' || c == '#' ? name += fmt::format("%{:02x}", c) : name += c;
+  return name + "?immutable=1";
+}
+
+}  // namespace
+
+Database::Database(const std::string& path, std::span<const char* const> statements, Access access)
     : texts_(statements), statements_(statements.size(), nullptr) {
+  const bool write = access == Access::write;
+  const std::string name = write ? path : name_to_read(path);
+  const int flags =
+      write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI;
   const int code =
-      sqlite3_open_v2(path.c_str(), &connection_,
-                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+      sqlite3_open_v2(name.c_str(), &connection_, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
     const SqliteError error(code, sqlite3_errmsg(connection_));
     sqlite3_close(connection_);

@@ -62,8 +62,11 @@ struct TextOrNull {
 class Database {
  public:
   // `statements`: texts, named by their index in query() and run(); they outlive the connection.
-  // Creates the file when it is not there. Throws SqliteError.
-  Database(const std::string& path, std::span<const char* const> statements);
+  // write: creates the file when it is not there. read: needs no permission to write, neither to
+  // the file nor to its folder. Throws SqliteError.
+  enum class Access : std::uint8_t { write, read };
+  Database(const std::string& path, std::span<const char* const> statements,
+           Access access = Access::write);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();

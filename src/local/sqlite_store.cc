@@ -3,8 +3,11 @@
 #include "local/sqlite_store.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <mutex>
+#include <optional>
 
 #include "core/chunking.h"
 #include "core/json_text.h"
@@ -47,12 +50,20 @@ std::string writer_pragmas(const StoreOptions& options) {
 
 class SqliteStore::Body {
  public:
-  Body(StoreOptions options, std::unique_ptr<Session> session)
-      : options_(std::move(options)),
-        writer_(options_, writer_pragmas(options_), std::move(session)) {}
+  // `session`: of the writer; null: there is none.
+  Body(StoreOptions options, std::unique_ptr<Session> session) : options_(std::move(options)) {
+    if (session) writer_.emplace(options_, writer_pragmas(options_), std::move(session));
+  }
 
   [[nodiscard]] const StoreOptions& options() const { return options_; }
-  [[nodiscard]] GroupWriter& writer() { return writer_; }
+
+  template <class T>
+  Result<T> write(std::string_view doing, const std::function<Result<T>(Writes&)>& request) {
+    if (writer_) return writer_->run<T>(doing, request);
+    return Error{Code::denied,
+                 fmt::format("{}: not done: {} is open to read only", doing, options_.path),
+                 "check owner and permissions of the data folder and of what is in it"};
+  }
 
   // Runs `look` in a read transaction.
   template <class T>
@@ -79,7 +90,8 @@ class SqliteStore::Body {
         return session;
       }
     }
-    return std::make_unique<Session>(options_.path, kReaderPragmas);
+    return std::make_unique<Session>(options_.path, kReaderPragmas,
+                                     writer_ ? Database::Access::write : Database::Access::read);
   }
   void give_back(std::unique_ptr<Session> session) {
     std::lock_guard lock(mutex_);
@@ -88,7 +100,7 @@ class SqliteStore::Body {
 
   static constexpr std::size_t kIdleReaders = 2;
   const StoreOptions options_;
-  GroupWriter writer_;
+  std::optional<GroupWriter> writer_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Session>> idle_readers_;
 };
@@ -108,6 +120,24 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(StoreOptions options) {
   }
 }
 
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open_to_read(StoreOptions options) {
+  const auto folder = std::filesystem::path(options.path).parent_path();
+  if (::euidaccess(options.path.c_str(), W_OK) == 0 && ::euidaccess(folder.c_str(), W_OK) == 0)
+    return open(std::move(options));
+  try {
+    Session session(options.path, kReaderPragmas, Database::Access::read);
+    if (auto checked = check_version(session.database()); !checked) {
+      Error error = checked.error();
+      error.message = fmt::format("{}: {}", options.path, error.message);
+      return error;
+    }
+    auto body = std::make_unique<Body>(std::move(options), nullptr);
+    return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(body)));
+  } catch (const SqliteError& error) {
+    return error.error(fmt::format("opening the store {} to read", options.path));
+  }
+}
+
 SqliteStore::SqliteStore(std::unique_ptr<Body> body) : body_(std::move(body)) {}
 SqliteStore::~SqliteStore() = default;
 
@@ -116,14 +146,14 @@ Result<Accepted> SqliteStore::accept(const Job& job, std::int64_t make_now, Time
   const auto rows = JobRows::open(job.description);
   if (!rows) return rows.error();
   const std::string description = json_text(job.description);
-  return body_->writer().run<Accepted>("accepting a job", [&](Writes& writes) {
+  return body_->write<Accepted>("accepting a job", [&](Writes& writes) {
     return writes.accept(job, description, *rows, make_now, now);
   });
 }
 
 Result<Made> SqliteStore::make_rows(std::string_view labourer_id, std::int64_t watermark,
                                     std::int64_t at_most, Time now) {
-  return body_->writer().run<Made>("making rows", [&](Writes& writes) {
+  return body_->write<Made>("making rows", [&](Writes& writes) {
     return writes.make_rows(labourer_id, watermark, at_most, now);
   });
 }
@@ -132,7 +162,7 @@ Result<Exchanged> SqliteStore::exchange(std::span<const Report> reports,
                                         std::span<const ClaimRequest> claims,
                                         const engine::Labourers& labourers, Time now) {
   if (reports.empty() && claims.empty()) return Exchanged{};
-  return body_->writer().run<Exchanged>("storing reports and claiming tasks", [&](Writes& writes) {
+  return body_->write<Exchanged>("storing reports and claiming tasks", [&](Writes& writes) {
     return writes.exchange(reports, claims, labourers, now);
   });
 }
@@ -140,7 +170,7 @@ Result<Exchanged> SqliteStore::exchange(std::span<const Report> reports,
 Result<std::vector<bool>> SqliteStore::release(std::span<const Release> claims,
                                                const engine::Labourers& labourers, Time now) {
   if (claims.empty()) return std::vector<bool>{};
-  return body_->writer().run<std::vector<bool>>(
+  return body_->write<std::vector<bool>>(
       "giving claims back", [&](Writes& writes) { return writes.release(claims, labourers, now); });
 }
 
@@ -158,7 +188,7 @@ Result<std::vector<Ended>> SqliteStore::expire(const Labourer& labourer, std::in
       attempts.push_back({attempt.id, attempt.claim});
   }
   if (attempts.empty()) return std::vector<Ended>{};
-  return body_->writer().run<std::vector<Ended>>("ending expired tasks", [&](Writes& writes) {
+  return body_->write<std::vector<Ended>>("ending expired tasks", [&](Writes& writes) {
     return writes.expire(labourer, attempts, now);
   });
 }
@@ -166,27 +196,27 @@ Result<std::vector<Ended>> SqliteStore::expire(const Labourer& labourer, std::in
 Result<std::vector<std::string>> SqliteStore::requeue(std::string_view labourer_id,
                                                       std::int64_t at_most, double longest_delay_s,
                                                       Time now) {
-  return body_->writer().run<std::vector<std::string>>(
+  return body_->write<std::vector<std::string>>(
       "putting tasks back to the queue",
       [&](Writes& writes) { return writes.requeue(labourer_id, at_most, longest_delay_s, now); });
 }
 
 Result<std::vector<std::string>> SqliteStore::archive(std::string_view labourer_id,
                                                       std::int64_t at_most, Time now) {
-  return body_->writer().run<std::vector<std::string>>(
+  return body_->write<std::vector<std::string>>(
       "archiving tasks", [&](Writes& writes) { return writes.archive(labourer_id, at_most, now); });
 }
 
 Result<std::vector<bool>> SqliteStore::replay(std::span<const std::string> task_ids, Time now) {
   if (task_ids.empty()) return std::vector<bool>{};
-  return body_->writer().run<std::vector<bool>>(
+  return body_->write<std::vector<bool>>(
       "replaying dead tasks", [&](Writes& writes) { return writes.replay(task_ids, now); });
 }
 
 Result<std::int64_t> SqliteStore::cancel(std::string_view job_id, std::int64_t at_most, Time now) {
-  return body_->writer().run<std::int64_t>(
-      fmt::format("cancelling job {}", job_id),
-      [&](Writes& writes) { return writes.cancel(job_id, at_most, now); });
+  return body_->write<std::int64_t>(fmt::format("cancelling job {}", job_id), [&](Writes& writes) {
+    return writes.cancel(job_id, at_most, now);
+  });
 }
 
 Result<std::vector<std::string>> SqliteStore::cancelling() {
@@ -197,14 +227,14 @@ Result<std::vector<std::string>> SqliteStore::cancelling() {
 
 Result<void> SqliteStore::gate(std::string_view labourer_id, std::optional<bool> paused,
                                std::optional<std::string> blocked) {
-  return body_->writer().run<void>(
+  return body_->write<void>(
       fmt::format("changing the gate of {}", labourer_id),
       [&](Writes& writes) { return writes.gate(labourer_id, paused, blocked); });
 }
 
 Result<std::vector<Alarm>> SqliteStore::alarms(std::int64_t acknowledged, std::int64_t at_most) {
   if (acknowledged > 0) {
-    auto dropped = body_->writer().run<void>("acknowledging alarms", [&](Writes& writes) {
+    auto dropped = body_->write<void>("acknowledging alarms", [&](Writes& writes) {
       writes.drop_alarms(acknowledged);
       return Result<void>();
     });

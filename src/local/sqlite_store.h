@@ -31,6 +31,10 @@ class SqliteStore final : public engine::TaskStore {
   // Brings an older file up to date. Errors: corrupt (newer version, damaged), denied
   // (permissions), exhausted, unavailable (locked by another process).
   static Result<std::unique_ptr<SqliteStore>> open(StoreOptions options);
+  // To look only: where the user may not write to the file or its folder, nothing is written, and
+  // what would write answers `denied`. The file must be there. Errors: as open(); denied also for
+  // an older file that it may not bring up to date.
+  static Result<std::unique_ptr<SqliteStore>> open_to_read(StoreOptions options);
   ~SqliteStore() override;  // after the calls of all threads have returned
 
   Result<engine::Accepted> accept(const engine::Job& job, std::int64_t make_now, Time now) override;
@@ -55,8 +59,8 @@ class SqliteStore final : public engine::TaskStore {
   Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged,
                                             std::int64_t at_most) override;
   Result<std::map<std::string, engine::LabourerStatus>> status() override;
-  // With task_id: extra.history holds what later steps have overwritten, oldest first; a row that
-  // is not made yet has its future payload and extra.folded.
+  // With task_id: extra.history holds what later steps have overwritten, oldest first: each ended
+  // attempt with its error; a row that is not made yet has its future payload and extra.folded.
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query) override;
   Result<std::vector<engine::JobStatus>> jobs(std::optional<std::string> job_id,
                                               std::int64_t limit) override;

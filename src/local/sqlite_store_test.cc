@@ -299,6 +299,72 @@ TEST(TasksTest, a_folded_row_shows_its_future_payload) {
   EXPECT_FALSE(made->front().extra.contains("folded"));
 }
 
+// A user without permission to write, whoever runs the tests.
+class ReadingUser {
+ public:
+  explicit ReadingUser(const std::filesystem::path& folder) : folder_(folder) {
+    using std::filesystem::perms;
+    for (const auto& file : std::filesystem::directory_iterator(folder_))
+      std::filesystem::permissions(file, perms{0444});
+    std::filesystem::permissions(folder_, perms{0555});
+    EXPECT_EQ(seteuid(user_ == 0 ? 65534 : user_), 0);
+  }
+  ~ReadingUser() {
+    EXPECT_EQ(seteuid(user_), 0);
+    std::filesystem::permissions(folder_, std::filesystem::perms{0700});
+    for (const auto& file : std::filesystem::directory_iterator(folder_))
+      std::filesystem::permissions(file, std::filesystem::perms{0600});
+  }
+  ReadingUser(const ReadingUser&) = delete;
+  ReadingUser& operator=(const ReadingUser&) = delete;
+
+ private:
+  const std::filesystem::path folder_;
+  const uid_t user_ = geteuid();
+};
+
+std::set<std::string> files_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(folder))
+    names.insert(file.path().filename());
+  return names;
+}
+
+void look_and_write_nothing(const std::string& path) {
+  const ReadingUser user(std::filesystem::path(path).parent_path());
+  const auto store = SqliteStore::open_to_read({.path = path});
+  ASSERT_TRUE(store) << store.error().text();
+  EXPECT_EQ(count(**store, State::queued), 3);
+  EXPECT_THAT(*(*store)->tasks({}), SizeIs(3));
+  const auto paused = (*store)->gate("w", true, std::nullopt);
+  ASSERT_FALSE(paused);
+  EXPECT_EQ(paused.error().code, Code::denied);
+}
+
+TEST(ReadingTest, needs_no_permission_to_write) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.file("a%b?.db");
+  {
+    const auto store = must_open(path);
+    ASSERT_TRUE(store->accept(job_of(3, "k"), 3, kNow));
+    look_and_write_nothing(path);  // what is in the log is seen too
+  }
+  const auto before = files_in(path.parent_path());
+  look_and_write_nothing(path);
+  EXPECT_EQ(files_in(path.parent_path()), before);
+}
+
+TEST(ReadingTest, leaves_an_older_store_to_whoever_may_change_it) {
+  const TemporaryFolder folder;
+  const auto path = folder.file();
+  must_open(path).reset();
+  Database(path, {}).script("UPDATE meta SET value = value - 1 WHERE key = 'version'");
+  const ReadingUser user(std::filesystem::path(path).parent_path());
+  const auto store = SqliteStore::open_to_read({.path = path});
+  ASSERT_FALSE(store);
+  EXPECT_THAT(store.error().message, HasSubstr("version"));
+}
+
 TEST(TasksTest, history_holds_what_later_steps_overwrote) {
   const TemporaryFolder folder;
   const auto store = must_open(folder.file());
@@ -307,7 +373,8 @@ TEST(TasksTest, history_holds_what_later_steps_overwrote) {
   const engine::Release release{first.task.id, first.claim, {}, "429"};
   ASSERT_TRUE(store->release(std::span(&release, 1), {}, kNow));
   const auto second = claim(*store, 1).at(0);
-  const Report failed = report_of(second, Report::Kind::failed);
+  Report failed = report_of(second, Report::Kind::failed);
+  failed.result = {{"error", "no route"}, {"error_type", "Net"}, {"other", 1}};
   ASSERT_TRUE(store->exchange(std::span(&failed, 1), {}, {}, kNow));
   ASSERT_TRUE(store->requeue("w", 1, 1e6, after(kNow, 1e6)));
   const auto third = claim(*store, 1).at(0);
@@ -324,6 +391,10 @@ TEST(TasksTest, history_holds_what_later_steps_overwrote) {
     history.emplace_back(event.at("action").as_string(), event.at("claim").as_string());
   EXPECT_THAT(history, ::testing::ElementsAre(std::pair("released", "c1"),
                                               std::pair("failed", "c2"), std::pair("stale", "c2")));
+  const auto& ended = tasks->front().extra.at("history").at(1).as_object();
+  EXPECT_EQ(ended.at("error"), "no route");
+  EXPECT_EQ(ended.at("error_type"), "Net");
+  EXPECT_FALSE(ended.contains("other"));
   query = {};
   query.labourer_id = "w";
   EXPECT_FALSE(store->tasks(query)->front().extra.contains("history"));

@@ -168,6 +168,16 @@ void step(Database& database, std::int64_t from) {
 
 std::int64_t schema_version() { return std::ssize(kMigrations); }
 
+Result<void> check_version(Database& database) {
+  const auto found = version_of(database);
+  if (!found) return found.error();
+  if (*found == schema_version()) return {};
+  return Error{Code::denied,
+               fmt::format("the store has version {}, and there is no permission to bring it to {}",
+                           *found, schema_version()),
+               "look at it once as its owner: sosw status"};
+}
+
 Result<void> migrate(Database& database, std::int64_t version) {
   // A file that is not ours is not touched.
   if (const auto found = version_of(database); !found) return found.error();

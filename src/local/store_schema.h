@@ -16,6 +16,10 @@ namespace sosw::local {
 // Errors: corrupt when the file is newer than this program, or not ours. Throws SqliteError.
 Result<void> migrate(Database& database, std::int64_t version = schema_version());
 
+// For those who cannot write: the file must have the version of this program. Errors: corrupt as
+// above, denied when it is older. Throws SqliteError.
+Result<void> check_version(Database& database);
+
 // The ids of rows without a job: from here on. Jobs take the numbers from 1.
 inline constexpr std::int64_t kPseudoJob = std::int64_t{1} << 62;
 

@@ -87,7 +87,8 @@ JobRow read_job(const Rows& rows) {
 
 std::string claim_token(std::int64_t claim) { return fmt::format(FMT_STRING("c{}"), claim); }
 
-Session::Session(const std::string& path, const char* pragmas) : database_(path, kStatementTexts) {
+Session::Session(const std::string& path, const char* pragmas, Database::Access access)
+    : database_(path, kStatementTexts, access) {
   database_.script(pragmas);
 }
 

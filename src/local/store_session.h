@@ -61,7 +61,8 @@ struct JobRow {
 class Session {
  public:
   // Sets up the connection; does not create or migrate tables.
-  Session(const std::string& path, const char* pragmas);
+  Session(const std::string& path, const char* pragmas,
+          Database::Access access = Database::Access::write);
 
   template <class... Values>
   [[nodiscard]] Rows query(Sql statement, const Values&... values) {

@@ -134,7 +134,8 @@ Reported Writes::apply(const Report& report, const engine::Labourers& labourers,
     }
   } else if (effect.end_attempt) {
     extra["failed"] = claim_token(row->claim);
-    reported.state = end_attempt(*row, std::move(extra), labourers, "failed", now);
+    reported.state =
+        end_attempt(*row, std::move(extra), labourers, "failed", error_of(report), now);
   } else if (changes) {
     const std::string text = text_of(extra);
     must_change(closed(row->state)
@@ -228,7 +229,8 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
         if (integer(extra, "interrupted").value_or(0) < engine::kInterruptions)
           give_back(*row, std::move(extra), given.reason, now);
         else
-          end_attempt(*row, std::move(extra), labourers, "interrupted too often", now);
+          end_attempt(*row, std::move(extra), labourers, "interrupted too often",
+                      {{"error", given.reason}}, now);
         break;
       case Release::Why::impossible:
         keep_detail(extra, "result_", "error", json::string(given.reason));
@@ -272,12 +274,12 @@ bool Writes::job_cancelled(std::int64_t id) {
 // --- Ends
 
 State Writes::end_attempt(const Row& row, json::object extra, const Labourer& labourer,
-                          std::string_view why, Time now) {
-  record(row, why,
-         {{"claim", claim_token(row.claim)},
-          {"attempts", row.attempts},
-          {"claimed_at", row.claimed_at.value_or(0)}},
-         now);
+                          std::string_view why, const json::object& error, Time now) {
+  json::object event{{"claim", claim_token(row.claim)},
+                     {"attempts", row.attempts},
+                     {"claimed_at", row.claimed_at.value_or(0)}};
+  for (const auto& [key, text] : error) event[key] = text;
+  record(row, why, event, now);
   Task task;
   task.extra = std::move(extra);
   if (late_completion_closes(task)) {
@@ -305,11 +307,12 @@ State Writes::end_attempt(const Row& row, json::object extra, const Labourer& la
 }
 
 State Writes::end_attempt(const Row& row, json::object extra, const engine::Labourers& labourers,
-                          std::string_view why, Time now) {
+                          std::string_view why, const json::object& error, Time now) {
   const std::string& name = session_.labourer_name(row.labourer);
   const auto known = labourers.find(name);
   return end_attempt(row, std::move(extra),
-                     known == labourers.end() ? unconfigured(name) : known->second, why, now);
+                     known == labourers.end() ? unconfigured(name) : known->second, why, error,
+                     now);
 }
 
 Result<std::vector<Ended>> Writes::expire(const Labourer& labourer,
@@ -322,7 +325,7 @@ Result<std::vector<Ended>> Writes::expire(const Labourer& labourer,
       continue;
     json::object extra = attributes(row->extra);
     extra["silent"] = 1;
-    const State state = end_attempt(*row, std::move(extra), labourer, "expired", now);
+    const State state = end_attempt(*row, std::move(extra), labourer, "expired", {}, now);
     ended.push_back({session_.text_id(row->id), state});
   }
   return ended;

@@ -73,11 +73,12 @@ class Writes {
   void claim(const engine::ClaimRequest& request, Time now, std::vector<engine::Claimed>& claimed);
   void give_back(const Row& row, json::object extra, std::string_view why, Time now);
   bool job_cancelled(std::int64_t id);
-  // What a bad end makes of a running task; `why` is what history and alarm say.
+  // What a bad end makes of a running task; `why` is what history and alarm say, `error` what else
+  // the history keeps.
   State end_attempt(const Row& row, json::object extra, const Labourer& labourer,
-                    std::string_view why, Time now);
+                    std::string_view why, const json::object& error, Time now);
   State end_attempt(const Row& row, json::object extra, const engine::Labourers& labourers,
-                    std::string_view why, Time now);
+                    std::string_view why, const json::object& error, Time now);
   void close(const Row& row, State state, int attempts, const json::object& extra,
              std::optional<std::int64_t> completed_at, Time now);
   void raise_dead(const Row& row, const std::string& message, Time now);

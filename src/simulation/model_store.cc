@@ -240,7 +240,7 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
   }
   if (effect.end_attempt) {
     row->failed = task.claim;
-    end_attempt(*row, labourers, now);
+    end_attempt(*row, labourers, "failed", error_of(report), now);
   }
   return {.answer = effect.answer,
           .state = task.state,
@@ -291,13 +291,13 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
     released[i] = true;
     switch (given.why) {
       case Release::Why::rejected:
-        give_back(*row, now);
+        give_back(*row, given.reason, now);
         break;
       case Release::Why::interrupted:
         if (++row->interrupted < engine::kInterruptions)
-          give_back(*row, now);
+          give_back(*row, given.reason, now);
         else
-          end_attempt(*row, labourers, now);
+          end_attempt(*row, labourers, "interrupted too often", {{"error", given.reason}}, now);
         break;
       case Release::Why::impossible:
         row->task.extra["result_error"] = given.reason;
@@ -310,7 +310,9 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
   return released;
 }
 
-void ModelStore::give_back(Row& row, Time now) {
+void ModelStore::give_back(Row& row, std::string_view why, Time now) {
+  row.history.push_back(
+      {{"at", epoch(now)}, {"action", "released"}, {"claim", row.task.claim}, {"reason", why}});
   if (!given_up(row)) return release_to_queue(row);
   if (late_completion_closes(row.task)) {
     row.task.completed_at = integer(row.task.extra, "late_at");
@@ -335,8 +337,13 @@ void ModelStore::release_to_queue(Row& row) {
 
 // --- Ends
 
-void ModelStore::end_attempt(Row& row, const Labourer& labourer, Time now) {
+void ModelStore::end_attempt(Row& row, const Labourer& labourer, std::string_view why,
+                             json::object error, Time now) {
   Task& task = row.task;
+  json::object event{
+      {"at", epoch(now)}, {"action", why}, {"claim", task.claim}, {"attempts", task.attempts}};
+  for (auto& [key, text] : error) event[key] = std::move(text);
+  row.history.push_back(std::move(event));
   if (late_completion_closes(task)) {
     task.completed_at = integer(task.extra, "late_at");
     close(row, State::done, now);
@@ -354,10 +361,11 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, Time now) {
   }
 }
 
-void ModelStore::end_attempt(Row& row, const engine::Labourers& labourers, Time now) {
+void ModelStore::end_attempt(Row& row, const engine::Labourers& labourers, std::string_view why,
+                             json::object error, Time now) {
   const auto known = labourers.find(row.task.labourer_id);
   end_attempt(row, known == labourers.end() ? unconfigured(row.task.labourer_id) : known->second,
-              now);
+              why, std::move(error), now);
 }
 
 void ModelStore::close(Row& row, State state, Time now) {
@@ -396,7 +404,7 @@ Result<std::vector<Ended>> ModelStore::expire(const Labourer& labourer, std::int
     if (still_running && still_running(row->task.id, row->task.claim)) continue;
     --at_most;
     row->task.extra["silent"] = 1;
-    end_attempt(*row, labourer, now);
+    end_attempt(*row, labourer, "expired", {}, now);
     ended.push_back({row->task.id, row->task.state});
   }
   return ended;
@@ -530,10 +538,12 @@ Result<std::vector<Task>> ModelStore::tasks(const TaskQuery& query) {
   std::lock_guard lock(mutex_);
   if (query.task_id) {
     std::vector<Task> one;
-    if (const Row* row = find(*query.task_id))
+    if (const Row* row = find(*query.task_id)) {
       one.push_back(row->task);
-    else if (auto folded = folded_task(*query.task_id))
+      if (!row->history.empty()) one.back().extra["history"] = row->history;
+    } else if (auto folded = folded_task(*query.task_id)) {
       one.push_back(*folded);
+    }
     return one;
   }
 

@@ -76,7 +76,8 @@ class ModelStore : public engine::TaskStore {
     std::int64_t claimed_greenfield = 0;
     Time deadline{};
     int interrupted = 0;
-    std::string failed;  // the claim whose failure was applied
+    std::string failed;   // the claim whose failure was applied
+    json::array history;  // ended attempts: `extra.history` of tasks() with task_id
   };
   struct LabourerEntry {
     std::int64_t tail = 0;
@@ -100,9 +101,12 @@ class ModelStore : public engine::TaskStore {
   engine::Reported apply(const Report& report, const engine::Labourers& labourers, Time now);
   std::vector<engine::Claimed> claim(const engine::ClaimRequest& request, Time now);
   void release_to_queue(Row& row);
-  void give_back(Row& row, Time now);
-  void end_attempt(Row& row, const Labourer& labourer, Time now);
-  void end_attempt(Row& row, const engine::Labourers& labourers, Time now);
+  void give_back(Row& row, std::string_view why, Time now);
+  // `error`: what the history keeps besides `why`.
+  void end_attempt(Row& row, const Labourer& labourer, std::string_view why, json::object error,
+                   Time now);
+  void end_attempt(Row& row, const engine::Labourers& labourers, std::string_view why,
+                   json::object error, Time now);
   void close(Row& row, State state, Time now);
   void count_closed(const Row& row, std::int64_t n);
   void raise_dead(const Row& row, std::string message, Time now);

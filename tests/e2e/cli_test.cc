@@ -398,6 +398,87 @@ TEST_F(Cli, TakesTwoSignalsAtOnceForOneWish) {
   EXPECT_EQ(counted("done"), 1);
 }
 
+TEST_F(Cli, ASecondSignalLeavesNoProcessBehind) {
+  project("sleep 100000 & echo $! > pid.new; mv pid.new pid; wait");
+  schedule(job(R"("a")"));
+  Process running = engine({"--grace", "1000"});
+  ASSERT_TRUE(until([&] { return fs::exists(folder_ / "pid"); }));
+  const auto grandchild = static_cast<pid_t>(std::stol(content(folder_ / "pid")));
+  const auto ended = [&] {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(running.pid()), &info, WEXITED | WNOHANG | WNOWAIT) ==
+               0 &&
+           info.si_pid == running.pid();
+  };
+  ASSERT_TRUE(until([&] {
+    if (!ended()) running.signal(SIGINT);
+    return ended();
+  }));
+  EXPECT_EQ(running.wait().status, 128 + SIGINT);
+  // Dead, or dead and not looked at by its new parent.
+  EXPECT_TRUE(until([&] {
+    const std::string stat = content("/proc/" + std::to_string(grandchild) + "/stat");
+    return stat.empty() || stat.find(") Z") != std::string::npos;
+  }));
+}
+
+TEST_F(Cli, NoticesThatItsDataFolderIsGone) {
+  project("echo '{}'");
+  for (const bool removed : {true, false}) {
+    Process running = engine();
+    if (removed)
+      fs::remove_all(folder_ / ".sosw");
+    else
+      fs::rename(folder_ / ".sosw", folder_ / "moved");
+    const Ended ended = running.wait();
+    EXPECT_EQ(ended.status, 1);
+    EXPECT_THAT(ended.err, HasSubstr(".sosw was removed or replaced while the engine ran"));
+  }
+}
+
+TEST_F(Cli, StatusIsShownAgainAndAgain) {
+  project("echo '{}'");
+  schedule(job(R"("a")"));
+  Process watching = start({"status", "--watch", "0.05"});
+  ASSERT_TRUE(until([&] {
+    const std::string out = content(folder_ / ".2.out");
+    return out.find("LABOURER") != out.rfind("LABOURER");
+  }));
+  watching.signal(SIGINT);
+  EXPECT_EQ(watching.wait().status, -SIGINT);
+  EXPECT_EQ(sosw({"status", "--watch", "often"}).status, 2);
+}
+
+TEST_F(Cli, LongResultsAreCutAndSaidToBe) {
+  project(R"(printf '{"long": "%01000d"}' 7)");
+  schedule(job(R"("a")"));
+  ASSERT_EQ(sosw({"run", "--until-empty"}).status, 0);
+  const Ended listed = sosw({"tasks"});
+  EXPECT_LT(listed.out.size(), 600U);
+  EXPECT_THAT(listed.err, HasSubstr("--json"));
+  EXPECT_EQ(read({"tasks"}).as_array().at(0).at("result_long").as_string().size(), 1000U);
+}
+
+TEST_F(Cli, EachEndedAttemptKeepsItsError) {
+  project("echo \"attempt $(cat count >&2; echo x >> count) failed\" >&2; exit 3",
+          R"(, "max_attempts": 2)");
+  write("count", "");
+  schedule(job(R"("a")"));
+  ASSERT_EQ(sosw({"run", "--until-empty"}).status, 1);
+  const std::string id(read({"dead"}).as_array().at(0).at("task_id").as_string());
+  const json::value task = read({"task", id});
+  const auto& history = task.at("history").as_array();
+  ASSERT_EQ(history.size(), 2U);
+  for (const json::value& event : history) {
+    EXPECT_EQ(event.at("action").as_string(), "failed");
+    EXPECT_THAT(std::string(event.at("error").as_string()), HasSubstr("exit status 3"));
+  }
+  EXPECT_THAT(std::string(history[0].at("log").as_string()), Not(HasSubstr("x")));
+  EXPECT_THAT(std::string(history[1].at("log").as_string()), HasSubstr("x\n"));
+  const std::string shown = sosw({"task", id}).out;
+  EXPECT_NE(shown.find("exit status 3"), shown.rfind("exit status 3"));
+}
+
 TEST_F(Cli, AlarmsOfABlockedLabourerReachTheirCommand) {
   project("echo '{}'");
   write("worker.sh", "#!/no/such/interpreter\n", 0755);
