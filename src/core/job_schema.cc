@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <optional>
 
 #include "core/config_reader.h"
 #include "core/json_text.h"
@@ -39,20 +40,22 @@ Result<JobSchema> read_schema(std::string_view where, const json::value& schema)
   if (!schema.is_object())
     return invalid(fmt::format("{}: {} is no schema", where, described(schema)),
                    R"(a schema is {"chunkable_attrs": [["word", {}]]})");
+  ConfigReader reader{std::string(where), schema.get_object()};
   std::vector<std::string> attrs;
   if (const auto* listed = schema.get_object().if_contains("chunkable_attrs")) {
     if (!listed->is_array())
       return invalid(fmt::format("{}: chunkable_attrs: {} is no list", where, described(*listed)));
     for (const auto& entry : listed->get_array()) {
       auto name = attr_name(entry);
-      if (!name)
-        return invalid(fmt::format("{}: {}", where, name.error().message), name.error().hint);
-      attrs.push_back(std::move(*name));
+      if (name)
+        attrs.push_back(std::move(*name));
+      else
+        reader.fail_in(where, name.error());
     }
   }
   auto created = JobSchema::create(std::move(attrs));
-  if (!created)
-    return invalid(fmt::format("{}: {}", where, created.error().message), created.error().hint);
+  if (!created) reader.fail_in(where, created.error());
+  if (reader.failed()) return *reader.failed();
   return created;
 }
 
@@ -158,16 +161,26 @@ Result<JobSchema> JobSchema::create(std::vector<std::string> attrs) {
     return invalid(
         fmt::format("{} chunkable attributes, at most {} are allowed", attrs.size(), kMaxLevels));
   JobSchema schema;
+  std::optional<Error> wrong;
+  const auto fail = [&](Error error) {
+    if (wrong)
+      wrong->others.push_back(std::move(error));
+    else
+      wrong = std::move(error);
+  };
   for (std::size_t level = 0; level < attrs.size(); ++level) {
     const auto& attr = attrs[level];
-    if (attr.empty()) return invalid("a chunkable attribute without a name");
+    if (attr.empty()) {
+      fail(invalid("a chunkable attribute without a name"));
+      continue;
+    }
     if (attr.back() == 's')
-      return invalid(
-          fmt::format("chunkable attribute '{}' ends with 's'", attr),
-          fmt::format("name it in the singular; jobs may use '{}' as well", plural(attr)));
+      fail(
+          invalid(fmt::format("chunkable attribute '{}' ends with 's'", attr),
+                  fmt::format("name it in the singular; jobs may use '{}' as well", plural(attr))));
     if (std::find(attrs.begin(), attrs.begin() + static_cast<std::ptrdiff_t>(level), attr) !=
         attrs.begin() + static_cast<std::ptrdiff_t>(level))
-      return invalid(fmt::format("chunkable attribute '{}' is named twice", attr));
+      fail(invalid(fmt::format("chunkable attribute '{}' is named twice", attr)));
     schema.plurals_.push_back(plural(attr));
     const std::pair<Slot, std::string> spellings[] = {
         {plural_value, plural(attr)}, {single_value, attr}, {odd_value, plural(attr) + 's'}};
@@ -182,6 +195,7 @@ Result<JobSchema> JobSchema::create(std::vector<std::string> attrs) {
       schema.inherited_[base + max_plural] = is_isolate_attribute(most);
     }
   }
+  if (wrong) return *wrong;
   schema.attrs_ = std::move(attrs);
   return schema;
 }

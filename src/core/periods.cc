@@ -10,6 +10,7 @@
 #include <limits>
 #include <regex>
 
+#include "core/config_reader.h"
 #include "core/suggest.h"
 
 namespace sosw {
@@ -198,48 +199,54 @@ Result<Periods> Periods::from_config(const json::value& config) {
         R"(it is a list of names, or an object {regex: {"from": -7, "to": -1, "step": 1}})");
   };
   Periods periods;
-  const auto add = [&](const json::object& object) -> Result<void> {
+  static const json::object kNone;
+  ConfigReader reader("custom_period_patterns", kNone);  // remembers all that is wrong
+  const auto add = [&](const json::object& object) {
     for (const auto& member : object) {
       const std::string_view pattern = member.key();
-      if (!member.value().is_object()) return wrong(fmt::format("'{}' has no object", pattern));
+      if (!member.value().is_object()) {
+        reader.fail(wrong(fmt::format("'{}' has no object", pattern)));
+        continue;
+      }
       const auto& entry = member.value().get_object();
       for (const auto& inner : entry)
         if (inner.key() != "from" && inner.key() != "to" && inner.key() != "step")
-          return wrong(
-              fmt::format("'{}' has an unknown key '{}'", pattern, std::string_view(inner.key())));
+          reader.fail(wrong(
+              fmt::format("'{}' has an unknown key '{}'", pattern, std::string_view(inner.key()))));
       const auto from = whole_days(pattern, entry, "from");
-      if (!from) return from.error();
       const auto to = whole_days(pattern, entry, "to");
-      if (!to) return to.error();
       const auto step =
           entry.contains("step") ? whole_days(pattern, entry, "step") : Result<std::int64_t>(1);
-      if (!step) return step.error();
-      if (*step < 1) return wrong(fmt::format("'{}' has a step below 1", pattern));
-      if (*from > *to) return wrong(fmt::format("'{}' begins after its end", pattern));
+      for (const auto* days : {&from, &to, &step})
+        if (!*days) reader.fail(days->error());
+      if (step && *step < 1) reader.fail(wrong(fmt::format("'{}' has a step below 1", pattern)));
+      if (from && to && *from > *to)
+        reader.fail(wrong(fmt::format("'{}' begins after its end", pattern)));
       try {
         const std::regex compiled{std::string(pattern)};
       } catch (const std::regex_error& error) {
-        return wrong(fmt::format("'{}' is no regular expression: {}", pattern, error.what()));
+        reader.fail(wrong(fmt::format("'{}' is no regular expression: {}", pattern, error.what())));
       }
-      periods.custom_.push_back({std::string(pattern), Custom::Span{*from, *to, *step}});
+      if (!reader.failed())
+        periods.custom_.push_back({std::string(pattern), Custom::Span{*from, *to, *step}});
     }
-    return {};
   };
   if (config.is_null()) return periods;
   if (config.is_object()) {
-    if (const auto added = add(config.get_object()); !added) return added.error();
-    return periods;
-  }
-  if (!config.is_array()) return wrong("neither a list nor an object");
-  for (const auto& entry : config.get_array()) {
-    if (entry.is_string()) {
-      periods.custom_.push_back({std::string(entry.get_string()), std::nullopt});
-    } else if (!entry.is_object()) {
-      return wrong("an entry is neither a name nor an object");
-    } else if (const auto added = add(entry.get_object()); !added) {
-      return added.error();
+    add(config.get_object());
+  } else if (config.is_array()) {
+    for (const auto& entry : config.get_array()) {
+      if (entry.is_string())
+        periods.custom_.push_back({std::string(entry.get_string()), std::nullopt});
+      else if (entry.is_object())
+        add(entry.get_object());
+      else
+        reader.fail(wrong("an entry is neither a name nor an object"));
     }
+  } else {
+    reader.fail(wrong("neither a list nor an object"));
   }
+  if (reader.failed()) return *reader.failed();
   return periods;
 }
 

@@ -254,6 +254,8 @@ TEST(HomeConfig, names_all_mistakes_of_one_object) {
                                        "feeling_comparison_operator": "about"}}},
       "b": {"arn": 1}},
     "rules": {"r": {"schedule": "rate(1 day)", "timezone": 1, "job": {"lambda_name": "c"}, "enabled": 3}},
+    "job_schema": {"chunkable_attrs": [["words", {}], 3, ["word", {}], ["word", {}]]},
+    "custom_period_patterns": {"(": {"from": 1, "to": 0}, "x": {"from": "y", "upto": 1}},
     "alarms": {"log": 1, "webhook": "x", "comand": []}})j");
   EXPECT_FALSE(checked.config);
   EXPECT_THAT(
@@ -270,7 +272,11 @@ TEST(HomeConfig, names_all_mistakes_of_one_object) {
           HasSubstr("settings: watermark"), HasSubstr("settings: health_interval"),
           HasSubstr("rule 'r': timezone"), HasSubstr("rule 'r': job is for 'c'"),
           HasSubstr("rule 'r': enabled"), HasSubstr("alarms: log"), HasSubstr("alarms: webhook"),
-          HasSubstr("alarms: unknown key 'comand'")));
+          HasSubstr("alarms: unknown key 'comand'"), HasSubstr("'words' ends with 's'"),
+          HasSubstr("the number 3 is no attribute"), HasSubstr("'word' is named twice"),
+          HasSubstr("'(' begins after its end"), HasSubstr("'(' is no regular expression"),
+          HasSubstr("'x': 'from' is no whole number"), HasSubstr("'x': 'to' is no whole number"),
+          HasSubstr("'x' has an unknown key 'upto'")));
 }
 
 TEST(HomeConfig, warns_about_commands_that_are_not_there) {

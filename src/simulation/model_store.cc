@@ -338,11 +338,11 @@ void ModelStore::release_to_queue(Row& row) {
 // --- Ends
 
 void ModelStore::end_attempt(Row& row, const Labourer& labourer, std::string_view why,
-                             json::object error, Time now) {
+                             const json::object& error, Time now) {
   Task& task = row.task;
   json::object event{
       {"at", epoch(now)}, {"action", why}, {"claim", task.claim}, {"attempts", task.attempts}};
-  for (auto& [key, text] : error) event[key] = std::move(text);
+  for (const auto& [key, text] : error) event[key] = text;
   row.history.push_back(std::move(event));
   if (late_completion_closes(task)) {
     task.completed_at = integer(task.extra, "late_at");
@@ -362,10 +362,10 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, std::string_vie
 }
 
 void ModelStore::end_attempt(Row& row, const engine::Labourers& labourers, std::string_view why,
-                             json::object error, Time now) {
+                             const json::object& error, Time now) {
   const auto known = labourers.find(row.task.labourer_id);
   end_attempt(row, known == labourers.end() ? unconfigured(row.task.labourer_id) : known->second,
-              why, std::move(error), now);
+              why, error, now);
 }
 
 void ModelStore::close(Row& row, State state, Time now) {

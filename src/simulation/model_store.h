@@ -103,10 +103,10 @@ class ModelStore : public engine::TaskStore {
   void release_to_queue(Row& row);
   void give_back(Row& row, std::string_view why, Time now);
   // `error`: what the history keeps besides `why`.
-  void end_attempt(Row& row, const Labourer& labourer, std::string_view why, json::object error,
-                   Time now);
+  void end_attempt(Row& row, const Labourer& labourer, std::string_view why,
+                   const json::object& error, Time now);
   void end_attempt(Row& row, const engine::Labourers& labourers, std::string_view why,
-                   json::object error, Time now);
+                   const json::object& error, Time now);
   void close(Row& row, State state, Time now);
   void count_closed(const Row& row, std::int64_t n);
   void raise_dead(const Row& row, std::string message, Time now);
