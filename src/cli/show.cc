@@ -252,7 +252,7 @@ void print_tasks(const std::vector<Task>& tasks, bool dead) {
   const Screen screen = Screen::of(stdout);
   bool whole = true;
   const auto result_of = [&](const Task& task) {
-    const std::string text = one_line(results(task));
+    std::string text = one_line(results(task));
     if (screen.width > 0 || columns(text) <= kLongest) return text;
     whole = false;
     return cut(text, kLongest);
