@@ -15,9 +15,11 @@
 namespace sosw::cloud {
 namespace {
 
-constexpr int kTries = 3;            // of one request whose answer is lost
-constexpr std::size_t kKeys = 100;   // of one BatchGetItem
-constexpr std::int64_t kPage = 100;  // rows
+constexpr int kTries = 3;                   // of one request whose answer is lost
+constexpr std::size_t kKeys = 100;          // of one BatchGetItem
+constexpr std::int64_t kPage = 100;         // rows
+constexpr std::int64_t kSmallRows = 1'000;  // the same of a projection
+constexpr int kThrottledRounds = 2;         // then less at once may help
 
 bool name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
@@ -302,16 +304,18 @@ Result<void> Requests::commit(std::span<Move> moves) {
       continue;
     }
     // Somebody else has an item of it, or it is too much at once.
-    if (++now.round >= kRounds) {
+    const bool throttled = any(*written, Refusal::throttled);
+    const bool smaller = again.size() > 1;
+    if (++now.round >= (throttled && !smaller ? kThrottledRounds : kRounds)) {
       failed = not_taken();
       continue;
     }
     pause(now.round);
-    const bool halve = any(*written, Refusal::throttled) || now.round >= 2;
-    if (halve && again.size() > 1) {
+    if (smaller && (throttled || now.round >= 2)) {
       const auto middle = again.begin() + static_cast<std::ptrdiff_t>(again.size() / 2);
-      work.push_front({std::vector<Move*>(middle, again.end()), now.round});
-      work.push_front({std::vector<Move*>(again.begin(), middle), now.round});
+      const int round = throttled ? 0 : now.round;  // it is other work
+      work.push_front({std::vector<Move*>(middle, again.end()), round});
+      work.push_front({std::vector<Move*>(again.begin(), middle), round});
     } else {
       work.push_front({std::move(again), now.round});
     }
@@ -346,7 +350,8 @@ Result<std::vector<Item>> Requests::query(Query query, std::int64_t at_most) {
   std::set<std::string> seen;
   while (static_cast<std::int64_t>(rows.size()) < at_most) {
     const auto missing = at_most - static_cast<std::int64_t>(rows.size());
-    query.limit = query.filter.empty() ? std::min(kPage, missing) : kPage;
+    const std::int64_t page_rows = query.projection.empty() ? kPage : kSmallRows;
+    query.limit = query.filter.empty() ? std::min(page_rows, missing) : page_rows;
     auto page = this->page(query);
     if (!page) return page.error();
     for (auto& item : page->items) {

@@ -55,7 +55,7 @@ class Requests {
   // condition too: the item tells.
   Result<Written> write(Write write);
   // Writes all moves, as many as fit in one transaction; each knows its fate afterwards. An error
-  // only when none is done.
+  // only when none is done; where one is `throttled`, it may be done with fewer writes.
   Result<void> commit(std::span<Move> moves);
 
   // All rows up to `at_most`, each task once.

@@ -127,7 +127,8 @@ class TableStore::Body {
                         std::size_t actions, std::size_t bytes, Time now) const;
   std::vector<Key> keys_of_rows(std::string_view job, const Item& item, std::int64_t from,
                                 std::int64_t to) const;
-  Result<bool> live_rows(std::string_view job, const Item& item);
+  Result<bool> live_rows(std::string_view job, const Item& item, std::int64_t at_most,
+                         bool waiting_only, Time now);
   Result<std::optional<Task>> folded(std::string_view task_id);
   static engine::JobStatus job_status(std::string id, const Item& item,
                                       const std::optional<Item>& counts);
@@ -137,6 +138,8 @@ class TableStore::Body {
   Write lease_write(std::string_view labourer, const Lease& was, const Lease& will) const;
   Result<std::int64_t> busy(const engine::ClaimRequest& request, const Labourer& labourer,
                             Lease& lease, Time now);
+  // The original marks a queued row as completed and leaves it in the queue.
+  Result<void> take_out_of_queue(const Item& completed, Time now);
   Result<std::vector<Item>> candidates(const engine::ClaimRequest& request, const Lease& lease,
                                        std::int64_t n, Time now);
 

@@ -143,6 +143,7 @@ Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& reque
                lease.cancelling.end();
   };
   std::vector<Item> found;
+  std::vector<Item> completed;
   if (request.task_id) {
     auto row = requests_.get_one(task_key(*request.task_id));
     if (!row) return row.error();
@@ -157,13 +158,30 @@ Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& reque
     query.limit = std::min<std::int64_t>(100, n - std::ssize(found));
     auto page = requests_.page(query);
     if (!page) return page.error();
-    for (auto& row : page->items)
-      if (!skipped(row) && std::ssize(found) < n && seen.insert(text_in(row, "task_id")).second)
+    for (auto& row : page->items) {
+      if (!seen.insert(text_in(row, "task_id")).second) continue;
+      if (row.contains("completed_at"))
+        completed.push_back(std::move(row));
+      else if (!skipped(row) && std::ssize(found) < n)
         found.push_back(std::move(row));
+    }
     if (!page->last) break;
     query.after = std::move(page->last);
   }
+  for (const auto& row : completed)
+    if (auto taken = take_out_of_queue(row, now); !taken) return taken.error();
   return found;
+}
+
+Result<void> TableStore::Body::take_out_of_queue(const Item& completed, Time now) {
+  Write write = Change()
+                    .set("greenfield", number(greenfield_of_claim({}, completed, now)))
+                    .counted()
+                    .of(options_.tasks, {{"task_id", completed.at("task_id")}});
+  require_same(write, completed, Same::task);
+  const auto written = requests_.write(std::move(write));
+  if (!written) return written.error();
+  return {};
 }
 
 Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer& labourer,
@@ -181,6 +199,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
   };
   std::int64_t wanted = request.at_most;
   std::int64_t at_once = kClaimsAtOnce;
+  std::set<std::string, std::less<>> own;  // claims that the item may not have room for
   for (int round = 1; round <= kRounds && wanted > 0; ++round) {
     if (!lease) {
       auto read = read_lease(name);
@@ -188,6 +207,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       lease = std::move(*read);
     }
     const bool mine = lease->holder == options_.holder;
+    if (mine) lease->pending.merge(own);
     const std::int64_t at = epoch_seconds(now);
     // Another one is at it. Only who waits depends on clocks: one that is ahead is not waited for.
     if (!mine && lease->until > at && lease->until <= at + kLeaseS) return {};
@@ -243,7 +263,12 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
         mine_now.push_back(std::move(one));
       }
       move.writes.push_back(lease_write(name, *lease, will));
-      if (auto committed = requests_.commit({&move, 1}); !committed) {
+      const auto committed = requests_.commit({&move, 1});
+      if (move.throttled && n > 1) {
+        at_once = static_cast<std::int64_t>(n) / 2;
+        continue;
+      }
+      if (!committed) {
         forget();  // nobody knows whether it was made
         return committed.error();
       }
@@ -259,6 +284,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       } else if (move.fate == Move::Fate::refused) {
         if (move.refused.back().why == Refusal::condition) {
           forget();
+          own = std::move(lease->pending);
           lease.reset();
           look_again = true;
           break;
@@ -273,8 +299,6 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
         }
         rows->resize(kept);
         look_again = rows->size() == from;
-      } else if (move.throttled && at_once > 1) {
-        at_once /= 2;
       } else {
         return Error{Code::unavailable,
                      fmt::format("no task of {} was claimed: the tables are busy", name),

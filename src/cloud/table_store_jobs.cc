@@ -65,7 +65,7 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
   const bool direct = job.key.empty();
   const std::string id = job_id(direct ? "direct:" + requests_.fresh() : job.key);
   std::optional<JobRows> job_rows;
-  for (int round = 1; round <= kRounds; ++round) {
+  for (int round = 1; round <= 2 * kRounds; ++round) {
     std::vector<Key> keys = {task_key(job_item_id(id)), task_key(tail_id(job.labourer_id))};
     if (job.task_id) {
       keys.push_back(task_key(own_id_item(*job.task_id)));
@@ -207,13 +207,17 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
               .set("labourer", text(job.labourer_id))
               .of(options_.tasks, {{"task_id", text(labourer_item_id(job.labourer_id))}}));
 
-    if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
+    const auto committed = requests_.commit({&move, 1});
+    if (move.throttled && rows > 0) {
+      make_now = rows / 2;
+      continue;
+    }
+    if (!committed) return committed.error();
     if (move.fate == Move::Fate::done) {
       Accepted accepted{id, job.rows, false, rows, {}};
       if (job.rows == 1) accepted.task_id = job.task_id.value_or(task_id(id, 0));
       return accepted;
     }
-    if (move.throttled) make_now = std::min(make_now, rows / 2);
     requests_.pause(round);
   }
   return busy_tables(fmt::format("job '{}' of {} was not accepted", job.key, job.labourer_id));
@@ -411,7 +415,11 @@ Result<Made> TableStore::Body::make_rows(std::string_view labourer, std::int64_t
         move.writes.push_back(
             Write{Write::Kind::remove, options_.tasks, {{"task_id", text(part_id(id, i))}}});
 
-      auto committed = requests_.commit({&move, 1});
+      const auto committed = requests_.commit({&move, 1});
+      if (move.throttled && rows > 1) {
+        at_once = rows / 2;
+        continue;
+      }
       if (!committed) return made.rows > 0 ? Result<Made>(made) : committed.error();
       if (move.fate != Move::Fate::done) {
         for (std::size_t i = 0; i < static_cast<std::size_t>(rows) && i < move.refused.size();
@@ -426,7 +434,6 @@ Result<Made> TableStore::Body::make_rows(std::string_view labourer, std::int64_t
                                    text_in(move.writes[i].item, "task_id")),
                        fmt::format("cancel the job (sosw cancel {}) so that later ones go on", id)};
         }
-        if (move.throttled) at_once = std::max<std::int64_t>(1, rows / 2);
         break;  // somebody else makes rows of it, or it is cancelled: look again
       }
       made.rows += rows;
@@ -533,14 +540,18 @@ std::vector<Key> TableStore::Body::keys_of_rows(std::string_view job, const Item
   return keys;
 }
 
-// Whether any row of the job is neither completed nor over.
-Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item) {
-  const std::int64_t made = integer_in(item, "cursor").value_or(0);
+// Whether any of the first rows of the job is neither completed nor over; or waits.
+Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item,
+                                         std::int64_t at_most, bool waiting_only, Time now) {
+  const std::int64_t made = std::min(at_most, integer_in(item, "cursor").value_or(0));
   for (std::int64_t row = 0; row < made; row += kPortion) {
     const auto rows = requests_.get(keys_of_rows(job, item, row, std::min(made, row + kPortion)));
     if (!rows) return rows.error();
-    for (const auto& found : *rows)
-      if (found && !found->contains("completed_at")) return true;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      const auto& found = (*rows)[i];
+      if (!found || found->contains("completed_at")) continue;
+      if (!waiting_only || i % 2 == 1 || live_state(*found, now) == State::queued) return true;
+    }
   }
   return false;
 }
@@ -570,8 +581,8 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     if (state == "made") {
       bool any = status.done + status.dead + status.cancelled < status.made;
       if (any) {
-        const auto live = live_rows(id, item);
-        if (!live) return found.error();
+        const auto live = live_rows(id, item, kMostRows, false, now);
+        if (!live) return live.error();
         any = *live;
       }
       if (!any)
@@ -657,6 +668,12 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     if (all_before) swept = row;
   }
   left += made - row;
+  // What was on its way between the two tables when the job was cancelled has been in neither.
+  if (left == 0 && state_was != "cancelled" && SOSW_GUARD(cancel_looks_twice)) {
+    const auto passed_by = live_rows(id, item, kLookedAt, true, now);
+    if (!passed_by) return passed_by.error();
+    if (*passed_by) ++left;
+  }
 
   if (left > 0) {
     if (made > kLookedAt) {

@@ -152,12 +152,15 @@ Write TableStore::Body::first_try(const Report& report, const engine::Labourers&
   }
   change.with(":claim", text(report.claim))
       .with(":of_claim", number(greenfield_of(report.claim).value_or(-1)))
-      .with(":now", number(epoch_seconds(now)));
+      .with(":now", number(epoch_seconds(now)))
+      .with(":latest", number(epoch_seconds(now) + options_.invocation_delta));
   Write write = change.of(options_.tasks, {{"task_id", text(report.task_id)}});
   if (SOSW_GUARD(ghost_row)) require(write, "attribute_exists(#labourer_id)");
   require(write, "attribute_not_exists(#completed_at)");
   if (report.claim.empty()) {
     require(write, "#greenfield >= :now AND attribute_not_exists(#failed)");
+    // Should this request arrive late: it is not about what was claimed since.
+    if (SOSW_GUARD(report_unclaimed)) require(write, "#greenfield <= :latest");
     if (!completion(report)) require(write, "attribute_not_exists(#silent)");
   } else if (SOSW_GUARD(report_claim)) {
     require(write, "#claim = :claim AND #greenfield = :of_claim");
@@ -227,6 +230,10 @@ Result<Reported> TableStore::Body::settle(const Report& report, const Item* lett
     }
     if (!move.writes.empty()) {
       if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
+      const bool letter_gone = letter && move.fate == Move::Fate::refused &&
+                               move.refused.back().why == Refusal::condition;
+      if (letter_gone)
+        return Reported{Answer::already, (*place)->state, reported.labourer_id, false};
       if (move.fate != Move::Fate::done) {
         requests_.pause(decision + 1);
         continue;
