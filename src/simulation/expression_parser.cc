@@ -35,20 +35,6 @@ std::string upper_case(std::string_view word) {
   return upper;
 }
 
-bool is_reserved(std::string_view word) {
-  static const auto words = [] {
-    std::unordered_set<std::string> set;
-    std::string_view rest = kReservedWords;
-    while (!rest.empty()) {
-      const auto end = rest.find(' ');
-      set.emplace(rest.substr(0, end));
-      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    }
-    return set;
-  }();
-  return words.count(upper_case(word)) > 0;
-}
-
 // --- Tokens
 
 struct Token {
@@ -385,6 +371,20 @@ class Parser {
 };
 
 }  // namespace
+
+bool is_reserved(std::string_view word) {
+  static const auto words = [] {
+    std::unordered_set<std::string> set;
+    std::string_view rest = kReservedWords;
+    while (!rest.empty()) {
+      const auto end = rest.find(' ');
+      set.emplace(rest.substr(0, end));
+      rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return set;
+  }();
+  return words.count(upper_case(word)) > 0;
+}
 
 Error bad_expression(std::string_view kind, std::string_view what) {
   return bad_request(fmt::format("Invalid {}: {}", kind, what));

@@ -59,6 +59,9 @@ struct ParsedExpression {
 // ValidationException: Invalid {kind}: {what}.
 [[nodiscard]] Error bad_expression(std::string_view kind, std::string_view what);
 
+// Whether the word is no attribute name, unless it is given in ExpressionAttributeNames.
+[[nodiscard]] bool is_reserved(std::string_view word);
+
 // What names of attributes and placeholders are made of.
 [[nodiscard]] inline bool is_word_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
