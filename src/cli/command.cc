@@ -8,7 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <iostream>
+#include <memory>
 #include <sstream>
 #include <system_error>
 #include <vector>
@@ -165,43 +166,81 @@ int complain(const Error& error) {
   }
 }
 
-Result<Input> read_input(const std::string& argument) {
-  const auto first = argument.find_first_not_of(" \t\r\n");
-  if (first != std::string::npos && argument[first] == '{') return Input{argument, "the argument"};
-  const auto read = [&](std::istream& in, std::string name) -> Result<Input> {
-    Input input{{std::istreambuf_iterator<char>(in), {}}, std::move(name)};
-    if (in.bad()) {
-      return Error{
-          Code::unavailable,
-          fmt::format("{}: cannot be read: {}", input.name, std::generic_category().message(errno)),
-          {}};
+namespace {
+
+// What an argument names: a text, a file, or stdin.
+class Source {
+ public:
+  static Result<Source> open(const std::string& argument) {
+    Source source;
+    const auto first = argument.find_first_not_of(" \t\r\n");
+    if (first != std::string::npos && argument[first] == '{') {
+      source.name_ = "the argument";
+      source.in_ = std::make_unique<std::istringstream>(argument);
+      return source;
     }
-    return input;
-  };
-  if (argument == "-") return read(std::cin, "stdin");
-  errno = 0;
-  std::ifstream file(argument, std::ios::binary);
-  // A folder opens, and fails at the first read.
-  if (file && file.peek() == std::ifstream::traits_type::eof() && errno != 0) {
-    file.setstate(std::ios::failbit);
+    source.name_ = argument;
+    if (argument == "-") {
+      source.name_ = "stdin";
+      source.in_ = std::make_unique<std::istream>(std::cin.rdbuf());
+      return source;
+    }
+    errno = 0;
+    source.in_ = std::make_unique<std::ifstream>(argument, std::ios::binary);
+    // A folder opens, and fails at the first read.
+    if (*source.in_ && source.in_->peek() == std::ifstream::traits_type::eof() && errno != 0) {
+      source.in_->setstate(std::ios::failbit);
+    }
+    if (source.in_->fail()) {
+      return invalid(fmt::format("{}: {}", argument, std::generic_category().message(errno)),
+                     "give a file, - for stdin, or text that starts with {");
+    }
+    return source;
   }
-  if (!file) {
-    return invalid(fmt::format("{}: {}", argument, std::generic_category().message(errno)),
-                   "give a file, - for stdin, or text that starts with {");
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+  // The next bytes, valid until the next call; empty at the end.
+  std::string_view next() {
+    piece_.resize(64 * 1024);
+    in_->read(piece_.data(), static_cast<std::streamsize>(piece_.size()));
+    return std::string_view(piece_).substr(0, static_cast<std::size_t>(in_->gcount()));
   }
-  return read(file, argument);
+  // Whether reading has failed before the end.
+  [[nodiscard]] Result<void> read() const {
+    if (!in_->bad()) return {};
+    return Error{
+        Code::unavailable,
+        fmt::format("{}: cannot be read: {}", name_, std::generic_category().message(errno)),
+        {}};
+  }
+
+ private:
+  std::string name_, piece_;
+  std::unique_ptr<std::istream> in_;
+};
+
+}  // namespace
+
+Result<Input> read_input(const std::string& argument) {
+  auto source = Source::open(argument);
+  if (!source) return source.error();
+  Input input{{}, source->name()};
+  for (auto piece = source->next(); !piece.empty(); piece = source->next()) input.text += piece;
+  if (auto read = source->read(); !read) return read.error();
+  return input;
 }
 
 Result<json::object> read_object(const std::string& argument) {
-  auto input = read_input(argument);
-  if (!input) return input.error();
-  auto value = parse_json(input->text);
+  auto source = Source::open(argument);
+  if (!source) return source.error();
+  auto value = parse_json([&] { return source->next(); });
+  if (auto read = source->read(); !read) return read.error();
   if (!value) {
-    return Error{Code::invalid, fmt::format("{}: {}", input->name, value.error().message),
+    return Error{Code::invalid, fmt::format("{}: {}", source->name(), value.error().message),
                  value.error().hint};
   }
   if (!value->is_object()) {
-    return invalid(fmt::format("{}: not a JSON object", input->name), "it must start with {");
+    return invalid(fmt::format("{}: not a JSON object", source->name()), "it must start with {");
   }
   return std::move(*value).as_object();
 }

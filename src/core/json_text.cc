@@ -10,6 +10,8 @@
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
+#include <tuple>
+#include <utility>
 
 namespace sosw {
 namespace {
@@ -139,17 +141,32 @@ std::uint32_t next_code_point(std::string_view text, std::size_t& i) {
   return point;
 }
 
-Result<json::value> parse(std::string_view text, json::parse_options options) {
+// Where in the text a piece begins, and what comes before a place in it.
+struct Place {
+  std::int64_t line = 1, column = 1;
+  void pass(std::string_view text) {
+    line += std::count(text.begin(), text.end(), '\n');
+    const auto newline = text.rfind('\n');
+    column = newline == text.npos ? column + std::ssize(text) : std::ssize(text) - newline;
+  }
+};
+
+// `next` gives a piece, and whether there are more.
+template <class Next>
+Result<json::value> parse(Next next, json::parse_options options) {
   options.max_depth = kMaxDepth;
   json::basic_parser<ExactHandler> parser(options);
   boost::system::error_code error;
-  const auto used = parser.write_some(false, text.data(), text.size(), error);
-  if (!error && used < text.size()) error = json::error::extra_data;
+  Place reached;
+  for (bool more = true; more && !error;) {
+    std::string_view piece;
+    std::tie(piece, more) = next();
+    const auto used = parser.write_some(more, piece.data(), piece.size(), error);
+    if (!error && used < piece.size()) error = json::error::extra_data;
+    reached.pass(piece.substr(0, used));
+  }
   if (!error) return parser.handler().release();
-  const auto line =
-      1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(used), '\n');
-  const auto column = used - (text.substr(0, used).rfind('\n') + 1) + 1;
-  const auto place = fmt::format("at line {}, column {}", line, column);
+  const auto place = fmt::format("at line {}, column {}", reached.line, reached.column);
   if (!parser.handler().refused_number.empty())
     return invalid(
         fmt::format("the number {} does not fit, {}", parser.handler().refused_number, place),
@@ -157,6 +174,10 @@ Result<json::value> parse(std::string_view text, json::parse_options options) {
   if (error == json::error::too_deep)
     return invalid(fmt::format("JSON nested deeper than {}, {}", kMaxDepth, place));
   return invalid(fmt::format("not JSON: {} {}", error.message(), place));
+}
+
+Result<json::value> parse(std::string_view text, json::parse_options options) {
+  return parse<>([&] { return std::pair(text, false); }, options);
 }
 
 template <class Integer>
@@ -168,6 +189,14 @@ void append_integer(Integer number, std::string& out) {
 }  // namespace
 
 Result<json::value> parse_json(std::string_view text) { return parse(text, {}); }
+
+Result<json::value> parse_json(const std::function<std::string_view()>& next) {
+  const auto piece = [&] {
+    const std::string_view text = next();
+    return std::pair(text, !text.empty());
+  };
+  return parse(piece, json::parse_options());
+}
 
 Result<json::value> parse_config(std::string_view text, std::string_view what) {
   json::parse_options options;

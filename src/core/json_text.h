@@ -4,6 +4,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ namespace json = boost::json;
 // them into a rounded float, and no other part of this program has a use for them: write such a
 // number as a text), floats beyond the double, nesting deeper than 200, bytes that are not UTF-8.
 Result<json::value> parse_json(std::string_view text);
+// The same for a text that comes in pieces, cut anywhere, so that it is never held as a whole.
+// `next`: the next piece, valid until the next call; empty at the end, or to give up, and then what
+// comes back is an error about the text so far.
+Result<json::value> parse_json(const std::function<std::string_view()>& next);
 // The same for a file that a person edits: comments (// and /* */) and trailing commas are allowed,
 // and each error begins with `what` ("sosw.json: ...").
 Result<json::value> parse_config(std::string_view text, std::string_view what);

@@ -20,6 +20,51 @@ TEST(JsonText, HasPythonsSeparatorsAndOrder) {
             R"({"b": [1, 2, {}], "a": {"x": null, "y": true}, "c": [], "d": false})");
 }
 
+// A text that comes in pieces of `size` bytes.
+Result<json::value> parsed_in_pieces(std::string_view text, std::size_t size) {
+  return parse_json([&text, size] {
+    const auto piece = text.substr(0, size);
+    text.remove_prefix(piece.size());
+    return piece;
+  });
+}
+
+TEST(JsonText, ReadsPiecesCutAnywhereLikeTheWhole) {
+  for (
+      const std::string_view text : {
+          R"({"b": [1, -2.50e-3, {}], "k\u00e9y": {"x": null, "y": true}, "\ud83d\ude00": "é寿"} )",
+          R"(12345)",
+          R"(  "only a text")",
+          R"(0.1234567890123456789)",
+      }) {
+    const auto whole = parse_json(text);
+    ASSERT_TRUE(whole) << text;
+    for (std::size_t size = 1; size <= text.size(); ++size) {
+      const auto read = parsed_in_pieces(text, size);
+      ASSERT_TRUE(read) << text << " in pieces of " << size << ": " << read.error().message;
+      EXPECT_EQ(json_text(*read), json_text(*whole)) << text << " in pieces of " << size;
+    }
+  }
+}
+
+TEST(JsonText, NamesThePlaceOfAnErrorInPiecesToo) {
+  for (const std::string_view text : {
+           "{\n \"a\": [1,\n 2, x]}",
+           "{\n\"a\": 123456789012345678901234567890}",
+           "{} {}",
+       }) {
+    const auto whole = parse_json(text);
+    ASSERT_FALSE(whole) << text;
+    for (std::size_t size = 1; size <= text.size(); ++size) {
+      const auto read = parsed_in_pieces(text, size);
+      ASSERT_FALSE(read) << text << " in pieces of " << size;
+      EXPECT_EQ(read.error().message, whole.error().message) << "in pieces of " << size;
+    }
+  }
+  EXPECT_FALSE(parsed_in_pieces("{\"a\": 1", 3));
+  EXPECT_FALSE(parsed_in_pieces("", 3));
+}
+
 TEST(JsonText, EscapesAllButPrintableAscii) {
   EXPECT_EQ(rewritten(R"("\"\\\/\b\f\n\r\t\u0001\u007f ~")"), R"("\"\\/\b\f\n\r\t\u0001\u007f ~")");
   EXPECT_EQ(json_text("\xC3\xA9 \xE5\xAF\xBF \xF0\x9F\x98\x80"), R"("\u00e9 \u5bff \ud83d\ude00")");
