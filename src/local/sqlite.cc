@@ -68,6 +68,10 @@ std::string name_to_read(const std::string& path) {
 
 Database::Database(const std::string& path, std::span<const char* const> statements, Access access)
     : texts_(statements), statements_(statements.size(), nullptr) {
+  // Nobody asks how much memory SQLite has, and counting it takes a lock at each allocation. When
+  // somebody else in this process has used SQLite before, it refuses, and goes on counting.
+  static const int kNotCounted = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  (void)kNotCounted;
   const bool write = access == Access::write;
   const std::string name = write ? path : name_to_read(path);
   const int flags =
