@@ -21,10 +21,10 @@ constexpr std::array kTransitions = std::to_array<Transition>({
     {S::running, E::release, "rejected for certain, or the host died", S::queued},
     {S::running, E::release, "interrupted too often, attempts left", S::retry},
     {S::running, E::release, "interrupted too often, no attempt left", S::dead},
-    {S::running, E::release, "interrupted too often, a late completion was kept", S::done},
+    {S::running, E::release, "a late completion was kept", S::done},
     {S::running, E::release, "its job is cancelled", S::cancelled},
-    {S::running, E::release, "its job is cancelled, a late completion was kept", S::done},
     {S::running, E::reject, "no worker can ever take it", S::dead},
+    {S::running, E::reject, "a late completion was kept", S::done},
 
     {S::running, E::complete, "at once", S::done},
     {S::running, E::complete, "in two steps", S::completed},

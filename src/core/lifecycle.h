@@ -61,8 +61,8 @@ struct ReportEffect {
 // A row that is not there, or folded, is answered `unknown` by the store itself.
 [[nodiscard]] ReportEffect report_effect(Report::Kind kind, const Found& found);
 
-// When the running attempt ends badly (fail, expire): a kept late completion makes the task done
-// instead.
+// When the running attempt ends without a completion of its own (fail, expire, release, reject): a
+// kept late completion makes the task done instead.
 [[nodiscard]] bool late_completion_closes(const Task& task);
 
 }  // namespace sosw

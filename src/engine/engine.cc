@@ -347,8 +347,9 @@ Time Engine::next_moment(Time now) const {
   for (const auto& at : tick_at_) {
     if (at) next = std::min(next, *at);
   }
-  // A moment that has passed and was looked at already must not make the loop spin.
-  return next <= refreshed_ ? after(refreshed_, 0.05) : next;
+  // A moment that has passed and was looked at already must not make the loop spin. A deadline is
+  // known to the second, so the sweep may come for it a little early.
+  return next <= swept_ ? after(swept_, 0.05) : next;
 }
 
 void Engine::refresh(Time now) {
@@ -471,6 +472,7 @@ void Engine::make_rows() {
 // Everything that is due by time.
 void Engine::sweep(Time now) {
   if (store_failing_ && now < store_failed_until_) return;
+  swept_ = now;
   for (std::size_t i = 0; i < ticks_.size(); ++i) {
     if (tick_at_[i] && *tick_at_[i] <= now) {
       tick_at_[i] = ticks_[i](now);

@@ -165,7 +165,7 @@ class Engine {
   std::map<std::string, LabourerStatus> status_;
   std::set<std::string> orphans_told_;
   std::optional<Time> held_until_;
-  Time refreshed_{}, registered_{}, store_failed_until_{};
+  Time refreshed_{}, swept_{}, registered_{}, store_failed_until_{};
   bool stale_ = true;   // status_ may be out of date in a way that matters
   bool again_ = false;  // there is more to do at once
   bool store_failing_ = false;

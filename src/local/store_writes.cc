@@ -220,6 +220,11 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
     if (!row || row->state != State::running || !is_token_of(given.claim, row->claim)) continue;
     released[i] = true;
     json::object extra = attributes(row->extra);
+    if (const auto late_at = integer(extra, "late_at")) {
+      record(*row, "released", {{"claim", claim_token(row->claim)}, {"reason", given.reason}}, now);
+      close(*row, State::done, row->attempts - 1, extra, late_at, now);
+      continue;
+    }
     switch (given.why) {
       case Release::Why::rejected:
         give_back(*row, std::move(extra), given.reason, now);
@@ -245,12 +250,8 @@ Result<std::vector<bool>> Writes::release(std::span<const Release> claims,
 void Writes::give_back(const Row& row, json::object extra, std::string_view why, Time now) {
   record(row, "released", {{"claim", claim_token(row.claim)}, {"reason", why}}, now);
   if (job_cancelled(row.id) && !replayed_by_hand(extra)) {
-    if (const auto late_at = integer(extra, "late_at")) {
-      close(row, State::done, row.attempts, extra, late_at, now);
-    } else {
-      extra["reason"] = "cancelled";
-      close(row, State::cancelled, row.attempts - 1, extra, std::nullopt, now);
-    }
+    extra["reason"] = "cancelled";
+    close(row, State::cancelled, row.attempts - 1, extra, std::nullopt, now);
     return;
   }
   std::optional<std::int64_t> oldest;

@@ -289,6 +289,12 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
     const Release& given = claims[i];
     if (row->task.state != State::running || row->task.claim != given.claim) continue;
     released[i] = true;
+    if (late_completion_closes(row->task)) {
+      row->task.attempts -= 1;
+      row->task.completed_at = integer(row->task.extra, "late_at");
+      close(*row, State::done, now);
+      continue;
+    }
     switch (given.why) {
       case Release::Why::rejected:
         give_back(*row, given.reason, now);
@@ -314,13 +320,8 @@ void ModelStore::give_back(Row& row, std::string_view why, Time now) {
   row.history.push_back(
       {{"at", epoch(now)}, {"action", "released"}, {"claim", row.task.claim}, {"reason", why}});
   if (!given_up(row)) return release_to_queue(row);
-  if (late_completion_closes(row.task)) {
-    row.task.completed_at = integer(row.task.extra, "late_at");
-    close(row, State::done, now);
-  } else {
-    row.task.attempts -= 1;
-    close(row, State::cancelled, now);
-  }
+  row.task.attempts -= 1;
+  close(row, State::cancelled, now);
 }
 
 void ModelStore::release_to_queue(Row& row) {
@@ -591,6 +592,47 @@ Result<std::vector<JobStatus>> ModelStore::jobs(std::optional<std::string> id, s
     if (!id || entry->status.id == *id) found.push_back(entry->status);
   }
   return found;
+}
+
+void ModelStore::look(Snapshot& into) {
+  std::lock_guard lock(mutex_);
+  into.alarms = last_alarm_;
+  into.jobs.resize(jobs_.size());
+  for (std::size_t i = 0; i < jobs_.size(); ++i) {
+    const JobEntry& entry = jobs_[i];
+    JobRow& job = into.jobs[i];
+    job.id = entry.status.id;
+    job.key = entry.job.key;
+    job.labourer_id = entry.status.labourer_id;
+    job.rows = entry.status.rows;
+    job.cursor = entry.status.made;
+    job.done = entry.status.done;
+    job.dead = entry.status.dead;
+    job.cancelled = entry.status.cancelled;
+    job.given_up = entry.status.state == JobStatus::State::cancelled;
+    job.chose_position = entry.job.position.has_value();
+  }
+  into.tasks.resize(rows_.size());
+  std::size_t i = 0;
+  for (const auto& [key, row] : rows_) {
+    TaskRow& task = into.tasks[i++];
+    task.id = row.task.id;
+    task.labourer_id = row.task.labourer_id;
+    task.claim = row.task.claim;
+    task.state = row.task.state;
+    task.attempts = row.task.attempts;
+    task.interrupted = row.interrupted;
+    task.position = row.position;
+    task.due = row.task.desired_launch_time.value_or(0);
+    task.deadline = row.deadline;
+    const bool plain = row.task.extra.empty();
+    task.replays = plain ? 0 : static_cast<int>(integer(row.task.extra, "replays"));
+    task.failures = plain ? 0 : static_cast<int>(integer(row.task.extra, "failed_attempts"));
+    task.late_kept = !plain && late_completion_closes(row.task);
+    task.silent = !plain && row.task.extra.contains("silent");
+    task.job = row.job;
+    task.row = row.number;
+  }
 }
 
 // --- Rows

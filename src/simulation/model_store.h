@@ -14,6 +14,7 @@
 #include "core/chunking.h"
 #include "core/greenfield.h"
 #include "engine/ports.h"
+#include "simulation/snapshot.h"
 
 namespace sosw::simulation {
 
@@ -57,6 +58,9 @@ class ModelStore : public engine::TaskStore {
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query) override;
   Result<std::vector<engine::JobStatus>> jobs(std::optional<std::string> job_id,
                                               std::int64_t limit) override;
+
+  // Everything, for whoever checks the store. Reuses what `into` has.
+  void look(Snapshot& into);
 
  private:
   struct JobEntry {

@@ -334,6 +334,34 @@ TEST_P(TaskStoreTest, a_kept_completion_closes_the_task_when_the_next_attempt_en
   }
 }
 
+TEST_P(TaskStoreTest, a_kept_completion_closes_the_task_when_the_next_claim_is_given_back) {
+  using Why = engine::Release::Why;
+  for (const Why why : {Why::rejected, Why::interrupted, Why::impossible}) {
+    SCOPED_TRACE(static_cast<int>(why));
+    open({});
+    const std::string job_id = accept(job_of(1, "k"));
+    const std::string id = task_id(job_id, 0);
+    const auto first = claim_one();
+    fail(id, first.claim);
+    wait(kRetryDelay);
+    requeue();
+    const auto second = claim_one();
+    ASSERT_EQ(complete(id, first.claim).answer, Answer::stale);
+    const auto kept_at = epoch_seconds(now_);
+    wait(1);
+    const std::vector<engine::Release> given = {{id, second.claim, why, "no"}};
+    const auto released = store().release(given, labourers_, now_);
+    ASSERT_TRUE(released);
+    EXPECT_TRUE(released->front());
+    const Task done = task(id);
+    EXPECT_EQ(done.state, State::done);
+    EXPECT_EQ(done.attempts, 1) << "the one that was given back is not counted";
+    EXPECT_EQ(done.completed_at, kept_at);
+    EXPECT_EQ(job(job_id).done, 1);
+    EXPECT_THAT(alarms(), IsEmpty());
+  }
+}
+
 TEST_P(TaskStoreTest, the_running_attempt_may_still_complete_beside_a_kept_completion) {
   const auto id = queue_tasks(1)[0];
   const auto first = claim_one();

@@ -1,0 +1,611 @@
+// SPDX-License-Identifier: MIT
+// See home.h.
+#include "simulation/home.h"
+
+#include <algorithm>
+
+namespace sosw::simulation {
+namespace {
+
+constexpr int kCooldown = 8;
+constexpr double kRuleEvery = 60;
+
+double seconds(Time::duration d) { return std::chrono::duration<double>(d).count(); }
+
+template <class T, std::size_t N>
+T one_of(Choices& choices, const T (&list)[N]) {
+  return list[choices.below(N)];
+}
+
+}  // namespace
+
+Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
+    : world_(world),
+      choices_(world.choices()),
+      faults_(faults),
+      log_(log),
+      invariants_(invariants) {
+  const bool two_engines = choices_.chance(25);
+  ModelStore::Options options;
+  options.two_step = choices_.chance(20);
+  if (choices_.chance(10)) options.task_step = 400'000'000;
+  store_.emplace(options);
+
+  const std::uint32_t labourers = 1 + choices_.below(3);
+  for (std::uint32_t i = 0; i < labourers; ++i) {
+    Labourer labourer = some_labourer(std::string(1, static_cast<char>('a' + i)));
+    if (two_engines) {  // below the lock there is one host for children
+      labourer.on_restart = OnRestart::wait;
+      labourer.expiry = Expiry::deadline;
+    }
+    invariants_.configured(labourer);
+    labourers_.emplace(labourer.id, labourer);
+  }
+
+  settings_.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2});
+  settings_.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings_.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3});
+  settings_.scavenger.retry_tasks_limit = one_of<std::int64_t>(choices_, {-1, 1});
+  settings_.scheduler.watermark = one_of<std::int64_t>(choices_, {1000, 1, 2, 3});
+  settings_.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
+  settings_.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings_.scheduler.schemas = {
+      {"job_schema",
+       json::object{{"chunkable_attrs", json::array{json::array{"word", json::object()}}}}}};
+  settings_.health_interval_s = 15;
+
+  calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0}));
+  left_to_happen_ = static_cast<int>(choices_.below(16));
+  invoke_trouble_ = one_of<std::uint32_t>(choices_, {0, 3, 10, 30});
+  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
+  rule_ = choices_.chance(20);
+  workers_.emplace(
+      world_, Workers::Ways{[this](Process* process, json::object event, std::string known_claim,
+                                   std::function<void(bool)> answered) {
+                              Host* host = nullptr;
+                              if (process == nullptr) host = some_host();
+                              for (auto& one : hosts_) {
+                                if (&one->process == process) host = one.get();
+                              }
+                              if (host == nullptr || !host->process.alive()) return answered(false);
+                              auto request = std::make_shared<Request>(Request{"", {}, host});
+                              // The connection breaks when the engine dies.
+                              request->what = [this, answered](Host&) {
+                                world_.in(0, [answered] { answered(false); });
+                                return true;
+                              };
+                              requests_.push_back(request);
+                              world_.start(
+                                  host->process, "assistant",
+                                  [this, host, event = std::move(event),
+                                   known = std::move(known_claim), request, answered] {
+                                    const auto answer = host->assistant->call(event, known);
+                                    request->done = true;
+                                    world_.in(0,
+                                              [answered, good = bool(answer)] { answered(good); });
+                                  });
+                            },
+                            [this](Process& process, std::vector<Report> reports) {
+                              for (auto& host : hosts_) {
+                                if (&host->process != &process || !process.alive()) continue;
+                                for (const Report& report : reports) {
+                                  note(report);
+                                  host->unstored.push_back({report.task_id, report.claim});
+                                }
+                                host->engine->finished(std::move(reports));
+                              }
+                            }});
+  for (int i = 0; i < (two_engines ? 2 : 1); ++i) {
+    auto host = std::make_unique<Host>(world_, fmt::format("engine {}", i + 1));
+    host->process.on_death = [this, host = host.get()] { died(*host); };
+    hosts_.push_back(std::move(host));
+  }
+}
+
+Home::~Home() {
+  for (auto& host : hosts_) {
+    host->process.on_death = {};
+    world_.kill(host->process);
+  }
+}
+
+Labourer Home::some_labourer(std::string id) {
+  Labourer labourer;
+  labourer.id = std::move(id);
+  labourer.arn = "arn:aws:lambda:us-west-2:000000000000:function:" + labourer.id;
+  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4));
+  labourer.max_attempts = one_of(choices_, {3, 1, 2});
+  labourer.timeout_s = one_of(choices_, {10, 4, 30});
+  labourer.duration_s = labourer.timeout_s;
+  labourer.cooldown_s = kCooldown;
+  switch (choices_.weighted({4, 4, 1})) {
+    case 0:  // a command
+      labourer.expiry = Expiry::host;
+      labourer.on_restart = OnRestart::give_back;
+      break;
+    case 1:  // a function elsewhere
+      labourer.expiry = Expiry::deadline;
+      labourer.on_restart = OnRestart::wait;
+      break;
+    default:  // inside the engine
+      labourer.expiry = Expiry::host;
+      labourer.on_restart = OnRestart::use_attempt;
+      break;
+  }
+  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
+  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+  if (choices_.chance(20)) labourer.retry.jitter = RetryPolicy::Jitter::full;
+  labourer.retry_base_s = *labourer.retry.base_s;
+  if (choices_.chance(20)) {
+    HealthMetric metric;
+    metric.details = {{"name", "load"}};
+    metric.feelings = {{4, 10.0}, {3, 20.0}, {2, 30.0}, {1, 40.0}};
+    if (choices_.chance(30)) metric.no_data = 0;
+    labourer.health_metrics.emplace("load", metric);
+  }
+  return labourer;
+}
+
+engine::Engine::Settings Home::settings(const engine::Labourers& labourers) {
+  engine::Engine::Settings settings = settings_;
+  settings.labourers = labourers;
+  return settings;
+}
+
+// As it was at first, or with some labourers gone, renamed, or configured otherwise.
+engine::Labourers Home::some_configuration() {
+  engine::Labourers labourers = labourers_;
+  for (const auto& [id, known] : labourers_) {
+    Labourer& labourer = labourers.at(id);
+    switch (choices_.weighted({5, 1, 1, 1, 1, 1})) {
+      case 1:
+        world_.say_as("operator", "labourer {} is configured no more", id);
+        labourers.erase(id);
+        break;
+      case 2: {
+        Labourer renamed = labourer;
+        renamed.id += '2';
+        world_.say_as("operator", "labourer {} becomes {}", id, renamed.id);
+        labourers.erase(id);
+        invariants_.configured(renamed);
+        labourers.emplace(renamed.id, renamed);
+        break;
+      }
+      case 3:
+        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4));
+        world_.say_as("operator", "labourer {} gets a limit of {}", id,
+                      labourer.max_simultaneous_invocations);
+        break;
+      case 4:
+        labourer.max_attempts = static_cast<int>(1 + choices_.below(4));
+        world_.say_as("operator", "labourer {} gets {} attempts", id, labourer.max_attempts);
+        invariants_.configured(labourer);
+        break;
+      case 5:
+        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
+        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+        labourer.retry.base_s = labourer.retry_base_s;
+        break;
+      default:
+        break;
+    }
+  }
+  return labourers;
+}
+
+// --- Engines
+
+void Home::start(Host& host, const engine::Labourers& labourers) {
+  host.process.begin();
+  host.labourers = labourers;
+  host.unstored.clear();
+  world_.say_as(host.process.name(), "starts");
+  Process& process = host.process;
+  host.store = std::make_unique<FaultyStore>(
+      *store_, world_, process, faults_,
+      FaultyStore::Seen{[this, &host](Time now) { changed(host, now); },
+                        [this, &host](const Report& report, const engine::Reported& reported) {
+                          std::erase_if(host.unstored, [&](const Host::Unstored& one) {
+                            return one.task_id == report.task_id && one.claim == report.claim;
+                          });
+                          invariants_.answered(report, reported);
+                        }});
+  host.invoker =
+      std::make_unique<FaultyInvoker>(world_, process, faults_, log_, *workers_, invoke_trouble_);
+  host.metrics = std::make_unique<FaultyMetrics>(process, faults_, metric_);
+  host.notifier = std::make_unique<FaultyNotifier>(world_, process, faults_, log_);
+  host.audit = std::make_unique<FaultyAuditLog>(process, faults_);
+  host.engine = std::make_unique<engine::Engine>(
+      engine::Engine::Ports{*host.store, *host.invoker, *host.metrics, *host.notifier, process,
+                            host.audit.get()},
+      settings(labourers));
+  host.assistant = std::make_unique<engine::WorkerAssistant>(
+      [this, &host](Report report) { return submit(host, std::move(report)); }, process,
+      host.audit.get());
+  host.task_manager = std::make_unique<engine::TaskManager>(*host.store, settings_.task_manager);
+  if (rule_) {
+    host.engine->add_tick([this, &host](Time now) { return fire_rule(host, now); });
+  }
+  host.loop = world_.start(process, "loop", [this, &host] { run_engine(host); });
+  host.alarms = world_.start(process, "alarms", [this, &host] { send_alarms(host); });
+  world_.start(process, "health", [this, &host] { look_at_health(host); });
+}
+
+void Home::died(Host& host) {
+  world_.say_as(host.process.name(), "dies");
+  for (const auto& [task, claim] : workers_->kill(host.process)) {
+    if (ClaimLog* known = log_.claim(task, claim)) known->given_back = true;
+  }
+  host.assistant.reset();
+  host.task_manager.reset();
+  host.engine.reset();
+  for (const auto& request : requests_) {
+    if (request->at != &host || request->done) continue;
+    request->at = nullptr;
+    if (request->who.empty()) {
+      request->done = request->what(host);
+    } else {
+      world_.in(1, [this, request] { try_again(request); });
+    }
+  }
+}
+
+void Home::run_engine(Host& host) {
+  host.engine->start();
+  for (;;) {
+    const auto& released = faults_.taken()[static_cast<std::size_t>(Method::release)];
+    const auto& exchanged = faults_.taken()[static_cast<std::size_t>(Method::exchange)];
+    const auto faults = [&] {
+      std::uint32_t sum = 0;
+      for (std::size_t kind = 1; kind < kFaults; ++kind) sum += released[kind] + exchanged[kind];
+      return sum;
+    };
+    const std::uint32_t before = faults();
+    const Time next = host.engine->pass();
+    if (faults() == before) after_pass(host, 0);
+    host.passes_at_once = world_.now() == host.last_pass ? host.passes_at_once + 1 : 0;
+    host.last_pass = world_.now();
+    if (host.passes_at_once > 1000)
+      invariants_.breaks("progress", "the engine makes pass after pass and no time goes by");
+    world_.wait(host.engine->woken() ? 0 : seconds(next - host.process.now()));
+  }
+}
+
+// A pass in which the store has failed nobody: what was owed to it is there.
+void Home::after_pass(Host& host, std::uint32_t) {
+  constexpr int kPatience = 3;
+  for (const TaskRow& row : invariants_.latest().tasks) {
+    if (row.state != State::running) continue;
+    ClaimLog* claim = log_.claim(row.id, row.claim);
+    if (claim == nullptr || claim->owner != &host.process || claim->life != host.process.life() ||
+        !(claim->rejected || claim->impossible))
+      continue;
+    if (++claim->clean_passes > kPatience)
+      invariants_.breaks("rejected_is_given_back",
+                         fmt::format("task {} was refused, and its claim is kept", row.id));
+  }
+  for (Host::Unstored& one : host.unstored) {
+    if (++one.clean_passes > kPatience)
+      invariants_.breaks(
+          "reports_are_kept",
+          fmt::format("task {}: the host has told of {}, the store never heard of it", one.task_id,
+                      one.claim));
+  }
+}
+
+void Home::send_alarms(Host& host) {
+  for (;;) {
+    if (!host.engine->alarms_wait()) {
+      world_.wait();
+      continue;
+    }
+    if (!host.engine->send_alarms()) world_.sleep(5);
+  }
+}
+
+void Home::look_at_health(Host& host) {
+  const bool any = std::any_of(host.labourers.begin(), host.labourers.end(),
+                               [](const auto& one) { return !one.second.health_metrics.empty(); });
+  while (any) {
+    host.engine->look_at_health(host.labourers);
+    world_.sleep(settings_.health_interval_s);
+  }
+}
+
+Result<engine::Reported> Home::submit(Host& host, Report report) {
+  note(report);
+  const World::ActorId me = world_.self();
+  auto answer = std::make_shared<std::optional<Result<engine::Reported>>>();
+  host.engine->report(std::move(report), [this, me, answer](Result<engine::Reported> reported) {
+    *answer = std::move(reported);
+    world_.wake(me);
+  });
+  while (!*answer) world_.wait();
+  return **answer;
+}
+
+void Home::note(const Report& report) {
+  const bool completed = report.kind == Report::Kind::completed;
+  if (report.claim.empty()) {
+    TaskLog& task = log_.tasks[report.task_id];
+    (completed ? task.completed_without_claim : task.failed_without_claim) = true;
+  } else if (ClaimLog* claim = log_.claim(report.task_id, report.claim)) {
+    (completed ? claim->completed : claim->failed) = true;
+  }
+}
+
+void Home::changed(Host& host, Time now) {
+  store_->look(scratch_);
+  const std::function<bool(std::string_view, std::string_view)> runs = [&](std::string_view task,
+                                                                           std::string_view claim) {
+    return workers_->runs(host.process, task, claim);
+  };
+  invariants_.look({host.process, host.labourers, now, settings_.scheduler.watermark,
+                    settings_.scheduler.make_now, runs},
+                   scratch_);
+}
+
+std::optional<Time> Home::fire_rule(Host& host, Time now) {
+  const double nominal = std::floor(epoch(now) / kRuleEvery) * kRuleEvery;
+  const Time next = from_epoch(nominal + kRuleEvery);
+  if (world_.calm()) return std::nullopt;
+  const auto accepted =
+      host.engine->schedule(json::object{{"lambda_name", "a"}, {"n", 1}},
+                            fmt::format("rule {}", static_cast<std::int64_t>(nominal)));
+  if (!accepted && accepted.error().code != Code::not_found) return after(now, 1);
+  return next;
+}
+
+void Home::after_event() {
+  for (auto& host : hosts_) {
+    if (!host->process.alive()) continue;
+    if (host->engine->woken()) world_.wake(host->loop);
+    if (host->engine->alarms_wait()) world_.wake(host->alarms);
+  }
+}
+
+// --- What people do
+
+void Home::ask(std::string who, std::function<bool(Host&)> what) {
+  requests_.push_back(std::make_shared<Request>(Request{std::move(who), std::move(what)}));
+  try_again(requests_.back());
+}
+
+void Home::try_again(const std::shared_ptr<Request>& request) {
+  Host* host = some_host();
+  if (host == nullptr) return world_.in(1, [this, request] { try_again(request); });
+  request->at = host;
+  world_.start(host->process, request->who, [this, host, request] {
+    request->done = request->what(*host);
+    request->at = nullptr;
+    if (!request->done) world_.in(1, [this, request] { try_again(request); });
+  });
+}
+
+Home::Host* Home::some_host() {
+  std::vector<Host*> alive;
+  for (auto& host : hosts_) {
+    if (host->process.alive()) alive.push_back(host.get());
+  }
+  if (alive.empty()) return nullptr;
+  return alive[choices_.below(static_cast<std::uint32_t>(alive.size()))];
+}
+
+std::string Home::some_labourer_id() {
+  auto chosen = labourers_.begin();
+  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_.size())));
+  return chosen->first;
+}
+
+void Home::schedule_a_job() {
+  const std::string labourer = some_labourer_id();
+  const auto rows = static_cast<int>(1 + choices_.below(8));
+  const std::string key = fmt::format("job {}", keys_.size() + 1);
+  keys_.push_back(key);
+  key_rows_.push_back(rows);
+  key_labourers_.push_back(labourer);
+  const auto schedule = [this, key, rows, labourer](Host& host) {
+    json::array words;
+    for (int i = 0; i < rows; ++i) words.emplace_back(i);
+    const auto accepted = host.engine->schedule(
+        json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}}, key);
+    if (!accepted) world_.say("schedule {}: {}", key, accepted.error().message);
+    // A labourer that is not configured now: the caller gives up.
+    return bool(accepted) || accepted.error().code == Code::not_found;
+  };
+  ask("client", schedule);
+  // Who gets no answer in time asks again, while the first one is still on its way.
+  if (choices_.chance(20)) ask("client again", schedule);
+}
+
+void Home::create_a_task() {
+  const std::string id = some_labourer_id();
+  engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
+  constexpr std::int64_t kPlaces[] = {0, 2500, -5, kPositionCeiling - 1, kPositionCeiling};
+  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(5)];
+  ask("client", [this, id, task](Host& host) {
+    (void)host.task_manager->create_task(labourers_.at(id), task, host.process.now());
+    return true;  // without a key nobody can ask twice
+  });
+}
+
+void Home::crash(Host& host, double for_s) {
+  world_.kill(host.process);
+  const bool other = choices_.chance(40);
+  const engine::Labourers labourers = other ? some_configuration() : labourers_;
+  world_.in(for_s, [this, &host, labourers] {
+    if (!host.process.alive()) start(host, labourers);
+  });
+}
+
+void Home::something_happens() {
+  if (world_.calm()) return;
+  constexpr double kGaps[] = {0, 0.3, 1, 4, 15, 60, 200};
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 6, 2, 2, 2, 1, 2, 2})) {
+    case 1:
+      schedule_a_job();
+      break;
+    case 2: {  // the same again
+      if (keys_.empty()) break;
+      const auto i = choices_.below(static_cast<std::uint32_t>(keys_.size()));
+      ask("client",
+          [key = keys_[i], rows = key_rows_[i], labourer = key_labourers_[i]](Host& host) {
+            json::array words;
+            for (int w = 0; w < rows; ++w) words.emplace_back(w);
+            (void)host.engine->schedule(
+                json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}},
+                key);
+            return true;
+          });
+      break;
+    }
+    case 3: {
+      if (keys_.empty()) break;
+      const std::string id =
+          job_id(keys_[choices_.below(static_cast<std::uint32_t>(keys_.size()))]);
+      log_.cancels_asked.insert(id);
+      ask("client", [id](Host& host) {
+        const auto cancelled = host.engine->cancel(id);
+        return bool(cancelled) || cancelled.error().code == Code::not_found ||
+               cancelled.error().code == Code::conflict;
+      });
+      break;
+    }
+    case 4:
+      ask("client", [this](Host& host) {
+        engine::TaskQuery query;
+        query.state = State::dead;
+        const auto dead = host.store->tasks(query);
+        if (!dead || dead->empty()) return true;
+        std::vector<std::string> ids;
+        for (const Task& task : *dead) {
+          ids.push_back(task.id);
+          log_.tasks[task.id].replay_asked = true;
+        }
+        (void)host.engine->replay(ids);
+        return true;
+      });
+      break;
+    case 5: {
+      const std::string id = some_labourer_id();
+      const bool paused = choices_.below(2) == 1;
+      ask("client", [this, id, paused](Host& host) {
+        // One that comes late must not undo that at the end all go on.
+        if (!world_.calm()) (void)host.engine->pause(id, paused);
+        return true;
+      });
+      break;
+    }
+    case 6:
+      create_a_task();
+      break;
+    case 7: {
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      if (host.process.alive()) crash(host, one_of(choices_, {1.0, 0.1, 20.0, 100.0}));
+      break;
+    }
+    case 8: {
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      if (!host.process.alive()) break;
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      world_.say_as(host.process.name(), "stands still for {} s", long_s);
+      host.process.freeze(long_s);
+      break;
+    }
+    case 9: {
+      if (most_offset_ == 0) break;
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1));
+      // 0 is no offset, then 1, -1, 2, -2 ...
+      const double signed_s = (static_cast<int>(offset) % 2 == 1 ? 1 : -1) * std::ceil(offset / 2);
+      world_.say_as(host.process.name(), "its clock is {} s ahead now", signed_s);
+      host.process.set_offset(signed_s);
+      break;
+    }
+    case 10: {
+      constexpr double kLoads[] = {0, 15, 25, 35, 100};
+      const auto which = choices_.below(6);
+      if (which < 5)
+        metric_ = std::optional<double>(kLoads[which]);
+      else
+        metric_ = std::optional<double>();
+      world_.say_as("world", "the load is {}", which < 5 ? fmt::to_string(kLoads[which]) : "gone");
+      break;
+    }
+    case 11: {
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      world_.say_as("world", "the store is down for {} s", long_s);
+      faults_.take_store_down(long_s);
+      break;
+    }
+    case 12: {  // the host breaks off what it runs, and lives on
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      if (!host.process.alive()) break;
+      std::vector<engine::Release> broken_off;
+      for (const auto& [task, claim] : workers_->kill(host.process)) {
+        if (ClaimLog* known = log_.claim(task, claim)) known->given_back = true;
+        broken_off.push_back({task, claim, engine::Release::Why::interrupted, "broken off"});
+      }
+      if (broken_off.empty()) break;
+      world_.say_as(host.process.name(), "breaks off {} attempts", broken_off.size());
+      host.engine->give_back(std::move(broken_off));
+      break;
+    }
+    case 13: {
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      if (!host.process.alive()) break;
+      host.engine->stop();
+      crash(host, 1);
+      break;
+    }
+    default:
+      break;
+  }
+  if (left_to_happen_-- > 0) world_.in(one_of(choices_, kGaps), [this] { something_happens(); });
+}
+
+void Home::begin() {
+  for (auto& host : hosts_) start(*host, labourers_);
+  schedule_a_job();
+  world_.in(1, [this] { something_happens(); });
+  world_.at(calm_at_, [this] { calm(); });
+}
+
+void Home::calm() {
+  world_.say_as("world", "from now on nothing fails");
+  world_.become_calm();
+  metric_ = std::optional<double>(0);
+  for (auto& host : hosts_) {
+    world_.kill(host->process);
+    host->process.set_offset(0);
+    start(*host, labourers_);
+  }
+  for (const auto& [id, labourer] : labourers_) {
+    ask("operator", [id = id](Host& host) { return bool(host.engine->pause(id, false)); });
+  }
+}
+
+std::size_t Home::waiting_alarms() {
+  const auto alarms = store_->alarms(0, 1'000'000);
+  return alarms ? alarms->size() : 0;
+}
+
+bool Home::settled() {
+  if (!world_.calm()) return false;
+  std::erase_if(requests_, [](const auto& request) { return request->done; });
+  if (!requests_.empty()) return false;
+  const Snapshot& now = invariants_.latest();
+  for (const TaskRow& task : now.tasks) {
+    if (!closed(task.state) && labourers_.count(task.labourer_id) > 0) return false;
+  }
+  for (const JobRow& job : now.jobs) {
+    if (job.cursor < job.rows && !job.given_up) return false;
+  }
+  if (waiting_alarms() > 0) return false;
+  for (auto& host : hosts_) {
+    if (host->engine->woken() || host->engine->alarms_wait()) return false;
+  }
+  return true;
+}
+
+}  // namespace sosw::simulation

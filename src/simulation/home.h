@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+// One machine under accidents: engines over one store, their hosts, and the people who use them.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/worker_assistant.h"
+#include "simulation/faulty_ports.h"
+#include "simulation/faulty_store.h"
+#include "simulation/invariants.h"
+#include "simulation/model_store.h"
+#include "simulation/workers.h"
+
+namespace sosw::simulation {
+
+class Home {
+ public:
+  // Chooses what the machine is like. All outlive it.
+  Home(World& world, Faults& faults, Log& log, Invariants& invariants);
+  ~Home();
+  Home(const Home&) = delete;
+  Home& operator=(const Home&) = delete;
+
+  // Starts the engines and lets people do what they do, until the calm.
+  void begin();
+  [[nodiscard]] Time calm_at() const { return calm_at_; }
+  // Every accident is over: all engines are started anew, configured as at first, nothing is
+  // paused.
+  void calm();
+  // Everything has come to its end.
+  [[nodiscard]] bool settled();
+  // After each event of the world.
+  void after_event();
+  [[nodiscard]] std::size_t waiting_alarms();
+
+ private:
+  struct Host {
+    Host(World& world, std::string name) : process(world, std::move(name)) {}
+    Process process;
+    engine::Labourers labourers;
+    std::unique_ptr<FaultyStore> store;
+    std::unique_ptr<FaultyInvoker> invoker;
+    std::unique_ptr<FaultyMetrics> metrics;
+    std::unique_ptr<FaultyNotifier> notifier;
+    std::unique_ptr<FaultyAuditLog> audit;
+    std::unique_ptr<engine::Engine> engine;
+    std::unique_ptr<engine::WorkerAssistant> assistant;
+    std::unique_ptr<engine::TaskManager> task_manager;
+    World::ActorId loop = 0, alarms = 0;
+    Time last_pass{};
+    int passes_at_once = 0;
+    // Reports of the host that the engine has and the store not yet: in clean passes since.
+    struct Unstored {
+      std::string task_id, claim;
+      int clean_passes = 0;
+    };
+    std::vector<Unstored> unstored;
+  };
+  // What somebody asks of an engine, and again until it is done.
+  struct Request {
+    std::string who;
+    std::function<bool(Host&)> what;  // true: done
+    Host* at = nullptr;               // null: waits for one that lives
+    bool done = false;
+  };
+
+  Labourer some_labourer(std::string id);
+  engine::Engine::Settings settings(const engine::Labourers& labourers);
+  engine::Labourers some_configuration();
+  void start(Host& host, const engine::Labourers& labourers);
+  void died(Host& host);
+  void run_engine(Host& host);
+  void after_pass(Host& host, std::uint32_t faults_before);
+  void send_alarms(Host& host);
+  void look_at_health(Host& host);
+  Result<engine::Reported> submit(Host& host, Report report);
+  void note(const Report& report);
+  void changed(Host& host, Time now);
+  std::optional<Time> fire_rule(Host& host, Time now);
+
+  void ask(std::string who, std::function<bool(Host&)> what);
+  void try_again(const std::shared_ptr<Request>& request);
+  void something_happens();
+  void schedule_a_job();
+  void create_a_task();
+  Host* some_host();
+  std::string some_labourer_id();
+  void crash(Host& host, double for_s);
+
+  World& world_;
+  Choices& choices_;
+  Faults& faults_;
+  Log& log_;
+  Invariants& invariants_;
+  Time calm_at_{};
+  std::optional<ModelStore> store_;
+  engine::Labourers labourers_;  // as configured at first and at the end
+  engine::Engine::Settings settings_;
+  std::optional<Workers> workers_;
+  std::vector<std::unique_ptr<Host>> hosts_;
+  std::vector<std::shared_ptr<Request>> requests_;
+  std::vector<std::string> keys_;  // of jobs that somebody has scheduled
+  std::vector<int> key_rows_;
+  std::vector<std::string> key_labourers_;
+  Result<std::optional<double>> metric_ = std::optional<double>(0);
+  std::uint32_t invoke_trouble_ = 0;
+  std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
+  int left_to_happen_ = 0;
+  bool rule_ = false;
+  Snapshot scratch_;
+};
+
+}  // namespace sosw::simulation

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// What really happened in a run, whatever a store says: the invariants compare the two.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "simulation/world.h"
+
+namespace sosw::simulation {
+
+struct ClaimLog {
+  std::string token;
+  const Process* owner = nullptr;  // who claimed
+  int life = 0;                    // of that process
+  bool rejected = false;           // told the engine: for certain not started
+  bool impossible = false;         // told the engine: no worker can ever take it
+  bool given_back = false;         // the host has broken it off, or died with it
+  bool completed = false;          // somebody has begun to report so, with this token
+  bool failed = false;
+  // Who has rejected it owes the release; looks that it survived since then without a fault.
+  int clean_passes = 0;
+};
+
+struct TaskLog {
+  std::vector<ClaimLog> claims;  // in order
+  bool completed_without_claim = false;
+  bool failed_without_claim = false;
+  bool replay_asked = false;
+  bool finished = false;  // a report of a completion was answered: the store knows
+  bool cancelled_by_hand = false;
+  int deaths = 0;
+  bool claim_known(std::string_view token) const {
+    for (const ClaimLog& claim : claims) {
+      if (claim.token == token) return true;
+    }
+    return false;
+  }
+};
+
+struct Log {
+  std::map<std::string, TaskLog, std::less<>> tasks;
+  std::set<std::string, std::less<>> cancels_asked;  // job ids
+  std::map<std::string, int, std::less<>> alarmed;   // by task: alarms that were delivered
+  std::set<std::int64_t> alarms_delivered;           // their numbers
+
+  // Null: the store has never given that claim out.
+  ClaimLog* claim(std::string_view task_id, std::string_view token) {
+    const auto task = tasks.find(task_id);
+    if (task == tasks.end()) return nullptr;
+    for (ClaimLog& claim : task->second.claims) {
+      if (claim.token == token) return &claim;
+    }
+    return nullptr;
+  }
+};
+
+}  // namespace sosw::simulation

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// See simulation.h.
+#include "simulation/simulation.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "simulation/home.h"
+
+namespace sosw::simulation {
+namespace {
+
+// By then the slowest of them is done: the longest expiry and the longest delay for each attempt,
+// and a clock that was far ahead.
+constexpr double kTimeToEnd = 6000;
+
+// The engine tells its log of every accident; here they are meant.
+class Silence {
+ public:
+  Silence() : before_(spdlog::get_level()) { spdlog::set_level(spdlog::level::off); }
+  ~Silence() { spdlog::set_level(before_); }
+  Silence(const Silence&) = delete;
+  Silence& operator=(const Silence&) = delete;
+
+ private:
+  spdlog::level::level_enum before_;
+};
+
+}  // namespace
+
+Outcome simulate(const Settings& settings, Choices& choices) {
+  const Silence silence;
+  World world(choices, settings.traced);
+  Faults faults(world);
+  Log log;
+  Invariants invariants(log);
+  Home home(world, faults, log, invariants);
+  home.begin();
+  bool over = false;
+  world.run(after(home.calm_at(), kTimeToEnd), settings.most_steps, [&] {
+    home.after_event();
+    over = invariants.broken().has_value() || (world.calm() && home.settled());
+    return over;
+  });
+  if (!invariants.broken()) invariants.at_the_end(home.waiting_alarms());
+  if (!over && !invariants.broken())
+    invariants.breaks("progress", fmt::format("no end after {} steps", world.events()));
+  Outcome outcome;
+  outcome.broken = invariants.broken();
+  outcome.steps = world.events();
+  outcome.lasted_s = std::chrono::duration<double>(world.now() - kBeginning).count();
+  outcome.faults = faults.taken();
+  outcome.transitions = invariants.taken();
+  outcome.trace = world.trace();
+  if (outcome.broken && settings.traced)
+    outcome.trace.push_back(
+        {outcome.lasted_s, "BROKEN",
+         fmt::format("{}: {}", outcome.broken->invariant, outcome.broken->what)});
+  return outcome;
+}
+
+Recorded simplest(const Settings& settings, const Choices& failing, const std::string& invariant,
+                  int most_runs) {
+  const auto still_fails = [&](Recorded& recorded) {
+    Choices choices(recorded);
+    const Outcome outcome = simulate(settings, choices);
+    if (!outcome.broken || outcome.broken->invariant != invariant) return false;
+    recorded = choices.taken();
+    return true;
+  };
+  return shrink(failing.taken(), still_fails, most_runs);
+}
+
+std::string story(const std::vector<TraceLine>& trace) {
+  std::size_t width = 0;
+  for (const TraceLine& line : trace) width = std::max(width, line.actor.size());
+  std::string text;
+  for (const TraceLine& line : trace)
+    text += fmt::format("{:10.3f}  {:{}}  {}\n", line.at, line.actor, width, line.what);
+  return text;
+}
+
+}  // namespace sosw::simulation

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// One run of the system under accidents: from a seed, or from recorded choices.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/choices.h"
+#include "simulation/faults.h"
+#include "simulation/invariants.h"
+#include "simulation/shrink.h"
+#include "simulation/world.h"
+
+namespace sosw::simulation {
+
+struct Settings {
+  std::uint64_t most_steps = 200'000;  // events; a run that needs more makes no progress
+  bool traced = false;                 // tell the story
+};
+
+struct Outcome {
+  std::optional<Broken> broken;
+  std::vector<TraceLine> trace;
+  std::uint64_t steps = 0;
+  double lasted_s = 0;  // simulated
+  FaultCounts faults{};
+  std::vector<std::uint32_t> transitions;  // how often each row of transitions() was taken
+};
+
+[[nodiscard]] Outcome simulate(const Settings& settings, Choices& choices);
+
+// The simplest run that breaks the same invariant. Takes at most `most_runs` runs.
+[[nodiscard]] Recorded simplest(const Settings& settings, const Choices& failing,
+                                const std::string& invariant, int most_runs = 20000);
+
+// A line for each line of the trace, as a person reads it.
+[[nodiscard]] std::string story(const std::vector<TraceLine>& trace);
+
+}  // namespace sosw::simulation

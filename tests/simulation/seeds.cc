@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// Runs seeds of the simulation: simulation_seeds FIRST COUNT [--without-guard NAME] [--coverage].
+// Exits 1 with the first one that breaks an invariant, made as simple as it can be.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "core/guard.h"
+#include "core/lifecycle.h"
+#include "simulation/simulation.h"
+
+namespace sosw::simulation {
+namespace {
+
+struct Arguments {
+  std::uint64_t first = 0, count = 1;
+  std::string without_guard;
+  bool coverage = false;  // an error when some fault or transition was never taken
+};
+
+std::uint64_t number(const char* text, const char* what) {
+  char* end = nullptr;
+  const auto value = std::strtoull(text, &end, 10);
+  if (*text == '\0' || *end != '\0') {
+    fmt::print(stderr, "{} is no number: {}\n", what, text);
+    std::exit(2);
+  }
+  return value;
+}
+
+struct Coverage {
+  FaultCounts faults{};
+  std::vector<std::uint64_t> transitions = std::vector<std::uint64_t>(sosw::transitions().size());
+
+  void add(const Outcome& outcome) {
+    for (std::size_t m = 0; m < kMethods; ++m) {
+      for (std::size_t f = 0; f < kFaults; ++f) faults[m][f] += outcome.faults[m][f];
+    }
+    for (std::size_t i = 0; i < transitions.size(); ++i) transitions[i] += outcome.transitions[i];
+  }
+  // Prints what was never taken; gives how many.
+  int missing() const {
+    int missing = 0;
+    for (std::size_t m = 0; m < kMethods; ++m) {
+      const auto method = static_cast<Method>(m);
+      // The engine of one machine asks neither.
+      if (method == Method::config || method == Method::rows || method == Method::jobs) continue;
+      for (std::size_t f = 1; f < kFaults; ++f) {
+        const auto fault = static_cast<Fault>(f);
+        if (!possible(method, fault) || faults[m][f] > 0) continue;
+        fmt::print("never taken: {} at {}\n", name(fault), name(method));
+        ++missing;
+      }
+    }
+    for (std::size_t i = 0; i < transitions.size(); ++i) {
+      const Transition& row = sosw::transitions()[i];
+      const bool elsewhere =  // on AWS only, or where a worker's limit is known beforehand
+          row.event == Event::start || row.from == State::failed || row.to == State::failed ||
+          (!row.from && row.to == State::dead);
+      if (elsewhere || transitions[i] > 0) continue;
+      fmt::print("never taken: {} -> {} by {} ({})\n", row.from ? name(*row.from) : "folded",
+                 name(row.to), name(row.event), row.guard);
+      ++missing;
+    }
+    return missing;
+  }
+};
+
+int run(const Arguments& arguments) {
+  const auto began = std::chrono::steady_clock::now();
+  const auto elapsed = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  };
+  const Settings settings;
+  Coverage coverage;
+  std::uint64_t steps = 0;
+  double simulated = 0;
+  for (std::uint64_t seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
+    Choices choices(seed);
+    const Outcome outcome = simulate(settings, choices);
+    steps += outcome.steps;
+    simulated += outcome.lasted_s;
+    coverage.add(outcome);
+    if (!outcome.broken) continue;
+    fmt::print("seed {} breaks {}: {}\n", seed, outcome.broken->invariant, outcome.broken->what);
+    fmt::print("  {} choices, {} steps, {:.1f} s\n", choices.taken().size(), outcome.steps,
+               elapsed());
+    if (!arguments.without_guard.empty()) return 1;
+    const Recorded recorded = simplest(settings, choices, outcome.broken->invariant);
+    Choices simpler(recorded);
+    const Outcome told = simulate({.traced = true}, simpler);
+    fmt::print("\n{}\nchoices: {}\n", story(told.trace), fmt::join(recorded, ", "));
+    fmt::print("repeat it with: sosw chaos --seed {}\n", seed);
+    return 1;
+  }
+  fmt::print("seeds {} to {}: {} steps, {:.1f} h simulated, {:.1f} s\n", arguments.first,
+             arguments.first + arguments.count - 1, steps, simulated / 3600, elapsed());
+  return arguments.coverage && coverage.missing() > 0 ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace sosw::simulation
+
+int main(int argc, char** argv) {
+  using namespace sosw::simulation;
+  Arguments arguments;
+  int position = 0;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--coverage") == 0) {
+      arguments.coverage = true;
+    } else if (std::strcmp(argv[i], "--without-guard") == 0 && i + 1 < argc) {
+      arguments.without_guard = argv[++i];
+    } else if (position == 0) {
+      arguments.first = number(argv[i], "FIRST");
+      ++position;
+    } else {
+      arguments.count = number(argv[i], "COUNT");
+    }
+  }
+  if (!arguments.without_guard.empty()) {
+#ifdef SOSW_SWITCHABLE_GUARDS
+    sosw::switch_off_guard(arguments.without_guard);
+#else
+    fmt::print(stderr, "--without-guard needs a build with SOSW_SWITCHABLE_GUARDS\n");
+    return 2;
+#endif
+  }
+  return run(arguments);
+}
