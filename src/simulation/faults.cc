@@ -65,7 +65,7 @@ Faults::Faults(World& world) : world_(world) {
   }
   if (sum == 0) return;
   // Sometimes one method has most of them.
-  const std::uint32_t sore = choices.below(3 * kMethods);
+  const std::uint32_t sore = choices.below(2 * kMethods);
   for (std::size_t method = 0; method < kMethods; ++method) {
     const std::uint32_t here = method + 1 == sore ? std::max(rate * 4, 300U) : rate;
     auto& weights = weights_[method];

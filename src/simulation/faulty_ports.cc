@@ -28,8 +28,9 @@ Invoked FaultyInvoker::invoke_one(const Invocation& invocation) {
   const std::uint32_t alone = child ? 0 : t;
   enum : std::uint8_t { runs, refused, wrong_task, wrong_labourer, answers_5xx, dies };
   const auto outcome =
-      world_.calm() ? std::uint32_t{runs}
-                    : world_.choices().weighted({(100 - t) * 10, 5 * t, t, t, 5 * alone, t / 4});
+      world_.calm()
+          ? std::uint32_t{runs}
+          : world_.choices().weighted({(100 - t) * 10, 5 * t, 3 * t, t, 5 * alone, t / 4});
   int deliveries = outcome == runs ? 1 : 0;
   if (alone > 0) {
     if (outcome == runs)
@@ -44,6 +45,9 @@ Invoked FaultyInvoker::invoke_one(const Invocation& invocation) {
     const double in_s = alone == 0 ? 0 : kDelays[world_.choices().below(6)];
     deliver(invocation, in_s);
   }
+  // The answer may take its time, and the deliveries do not wait for it.
+  if (alone > 0 && outcome != runs && outcome != dies && world_.choices().weighted({3, 1}) == 1)
+    world_.sleep(1 << world_.choices().below(8));
   ClaimLog* claim = log_.claim(invocation.task_id, invocation.claim);
   const std::string_view id = std::string_view(invocation.task_id)
                                   .substr(std::max<std::size_t>(invocation.task_id.size(), 3) - 3);

@@ -54,8 +54,9 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
        json::object{{"chunkable_attrs", json::array{json::array{"word", json::object()}}}}}};
   settings_.health_interval_s = 15;
 
-  calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0}));
-  left_to_happen_ = static_cast<int>(choices_.below(16));
+  calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0, 4000.0}));
+  left_to_happen_ =
+      static_cast<int>(choices_.below(one_of<std::uint32_t>(choices_, {16, 6, 50, 150})));
   invoke_trouble_ = one_of<std::uint32_t>(choices_, {0, 3, 10, 30});
   most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
   rule_ = choices_.chance(20);
@@ -438,10 +439,19 @@ void Home::crash(Host& host, double for_s) {
   });
 }
 
+void Home::crash_again_and_again(Host& host, int times) {
+  if (times == 0 || world_.calm()) return;
+  if (host.process.alive()) world_.kill(host.process);
+  world_.in(0.1, [this, &host] {
+    if (!host.process.alive() && !world_.calm()) start(host, labourers_);
+  });
+  world_.in(0.2, [this, &host, times] { crash_again_and_again(host, times - 1); });
+}
+
 void Home::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 0.3, 1, 4, 15, 60, 200};
-  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 6, 2, 2, 2, 1, 2, 2})) {
+  switch (choices_.weighted({2, 12, 2, 3, 12, 3, 3, 6, 2, 2, 2, 1, 2, 2, 1})) {
     case 1:
       schedule_a_job();
       break;
@@ -476,8 +486,9 @@ void Home::something_happens() {
         engine::TaskQuery query;
         query.state = State::dead;
         const auto dead = host.store->tasks(query);
-        if (!dead || dead->empty()) return true;
-        std::vector<std::string> ids;
+        if (!dead) return true;
+        std::vector<std::string> ids = {task_id(job_id("job 1"), 0)};  // whatever its state
+        log_.tasks[ids[0]].replay_asked = true;
         for (const Task& task : *dead) {
           ids.push_back(task.id);
           log_.tasks[task.id].replay_asked = true;
@@ -556,6 +567,11 @@ void Home::something_happens() {
       if (!host.process.alive()) break;
       host.engine->stop();
       crash(host, 1);
+      break;
+    }
+    case 14: {  // a task that kills its engine, whenever it is started
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      crash_again_and_again(host, static_cast<int>(2 + choices_.below(12)));
       break;
     }
     default:

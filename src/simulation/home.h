@@ -93,6 +93,7 @@ class Home {
   Host* some_host();
   std::string some_labourer_id();
   void crash(Host& host, double for_s);
+  void crash_again_and_again(Host& host, int times);
 
   World& world_;
   Choices& choices_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "core/greenfield.h"
 #include "core/retry.h"
@@ -136,7 +137,7 @@ void Invariants::check_new(const Look& look, const Snapshot& now, const TaskRow&
            fmt::format("job {} was cancelled, and row {} is made", job.id, is.row));
   if (is.labourer_id != job.labourer_id || is.attempts != 0 || !is.claim.empty())
     breaks("lifecycle", fmt::format("task {} is not new", text(is)));
-  if (!log_.tasks.emplace(is.id, TaskLog()).second)
+  if (std::exchange(log_.tasks[is.id].made, true))
     breaks("one_row_one_task", fmt::format("task {} is there twice", text(is)));
   // Strictly by acceptance: an earlier job of the labourer has no row left to make.
   for (std::size_t j = 0; j < is.job; ++j) {
@@ -326,7 +327,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   }
 }
 
-void Invariants::check_completion(const Look& look, const TaskRow& was, const TaskRow& is) {
+void Invariants::check_completion(const Look&, const TaskRow& was, const TaskRow& is) {
   TaskLog& log = log_.tasks[is.id];
   if (was.state == State::completed) return take(was.state, Event::archive, is.state);
   const bool any = log.completed_without_claim ||
@@ -337,21 +338,25 @@ void Invariants::check_completion(const Look& look, const TaskRow& was, const Ta
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (is.late_kept) {  // perhaps only just now, by another report of the same exchange
     // By whatever has ended the attempt that ran beside it.
-    const bool given_back = is.attempts == was.attempts - 1;
-    take(was.state,
-         given_back && claim != nullptr && claim->impossible ? Event::reject
-         : given_back                                        ? Event::release
-         : is.failures > was.failures                        ? Event::fail
-         : was.deadline <= look.now                          ? Event::expire
-                                                             : Event::complete,
-         is.state);
+    const bool by_itself = log.completed_without_claim || (claim != nullptr && claim->completed);
+    Event event = Event::expire;
+    if (is.attempts == was.attempts - 1)
+      event = claim != nullptr && claim->impossible ? Event::reject : Event::release;
+    else if (by_itself)
+      event = Event::complete;
+    else if (is.failures > was.failures)
+      event = Event::fail;
+    take(was.state, event, is.state);
     return;
   }
   take(was.state, Event::complete, is.state);
   if (is.attempts != was.attempts)
     breaks("attempts_exact",
            fmt::format("task {} had {} attempts, is done", text(is), was.attempts));
-  if (!log.completed_without_claim && (claim == nullptr || !claim->completed))
+  // In one exchange the attempt may have failed first, and the completion of another came late.
+  const bool failed_first =
+      is.failures > was.failures && (log.failed_without_claim || (claim && claim->failed));
+  if (!log.completed_without_claim && (claim == nullptr || !claim->completed) && !failed_first)
     breaks("report_ends_its_claim_only",
            fmt::format("task {} ends by a completion of another claim", text(was)));
 }
@@ -377,6 +382,10 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
       if (claimable(now, is)) oldest_claimable = std::min(oldest_claimable, is.position);
     }
   }
+  // Further away is no due time, but a clock that was set back: it counts as this.
+  const std::int64_t latest_due =
+      epoch_seconds(look.now) +
+      static_cast<std::int64_t>(std::ceil(longest_retry_delay_s(labourer_of(look, labourer_id))));
   bool claimed = false, made_later = false;
   struct Placed {
     std::int64_t by, position;
@@ -400,7 +409,7 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
                                           was.position, oldest_claimable));
     }
     if (is.state == State::queued && was.state == State::retry)
-      due.push_back({was.due, is.position});
+      due.push_back({std::min(was.due, latest_due), is.position});
     if (is.state == State::queued && was.state == State::running)
       released.push_back({was.position, is.position});
     if (is.state == State::queued && was.state == State::dead && is.position <= newest)

@@ -27,11 +27,11 @@ struct ClaimLog {
 
 struct TaskLog {
   std::vector<ClaimLog> claims;  // in order
+  bool made = false;
   bool completed_without_claim = false;
   bool failed_without_claim = false;
   bool replay_asked = false;
   bool finished = false;  // a report of a completion was answered: the store knows
-  bool cancelled_by_hand = false;
   int deaths = 0;
   bool claim_known(std::string_view token) const {
     for (const ClaimLog& claim : claims) {
