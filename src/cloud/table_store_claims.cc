@@ -380,7 +380,13 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
     Item changed = row;
     if (died) changed["interrupted"] = number(interrupted);
 
-    if (given.why == Release::Why::impossible) {
+    if (late) {  // the work is done, by an older attempt
+      changed["attempts"] = number(attempts - 1);
+      Move move =
+          closing(changed, Place::Where::tasks, State::done, integer_in(row, "late_at"), now);
+      move.writes.front() = removal(row, Place::Where::tasks);
+      moves.push_back(std::move(move));
+    } else if (given.why == Release::Why::impossible) {
       changed["attempts"] = number(attempts - 1);
       changed["result_error"] = attribute(json::string(given.reason));
       Move move = closing(changed, Place::Where::tasks, State::dead, std::nullopt, now);
@@ -398,9 +404,8 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
       move.writes.front() = removal(row, Place::Where::tasks);
       moves.push_back(std::move(move));
     } else if (over) {
-      if (!late) changed["attempts"] = number(attempts - 1);
-      Move move = closing(changed, Place::Where::tasks, late ? State::done : State::cancelled,
-                          late ? integer_in(row, "late_at") : std::nullopt, now);
+      changed["attempts"] = number(attempts - 1);
+      Move move = closing(changed, Place::Where::tasks, State::cancelled, std::nullopt, now);
       move.writes.front() = removal(row, Place::Where::tasks);
       moves.push_back(std::move(move));
     } else {

@@ -97,13 +97,13 @@ int FaultyInvoker::free_slots(const Labourer& labourer) {
 }
 
 std::vector<Result<std::optional<double>>> FaultyMetrics::values(
-    std::span<const json::object> details, Time) {
+    std::span<const json::object> details, Time, const std::stop_token&) {
   const auto all = faults_.call(process_, Method::values,
                                 [&]() -> Result<std::optional<double>> { return value_; });
   return std::vector<Result<std::optional<double>>>(details.size(), all);
 }
 
-Result<void> FaultyNotifier::notify(std::span<const engine::Alarm> alarms) {
+Result<void> FaultyNotifier::notify(std::span<const engine::Alarm> alarms, const std::stop_token&) {
   return faults_.call(
       process_, Method::notify,
       [&]() -> Result<void> {

@@ -50,8 +50,8 @@ class FaultyMetrics final : public engine::MetricSource {
  public:
   FaultyMetrics(Process& process, Faults& faults, const Result<std::optional<double>>& value)
       : process_(process), faults_(faults), value_(value) {}
-  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details,
-                                                    Time now) override;
+  std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time now,
+                                                    const std::stop_token& stop) override;
 
  private:
   Process& process_;
@@ -63,7 +63,7 @@ class FaultyNotifier final : public engine::Notifier {
  public:
   FaultyNotifier(World& world, Process& process, Faults& faults, Log& log)
       : world_(world), process_(process), faults_(faults), log_(log) {}
-  Result<void> notify(std::span<const engine::Alarm> alarms) override;
+  Result<void> notify(std::span<const engine::Alarm> alarms, const std::stop_token& stop) override;
 
  private:
   void deliver(std::span<const engine::Alarm> alarms);
