@@ -56,14 +56,14 @@ function(sosw_library name)
   set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE ON)
 endfunction()
 
-# sosw_test(NAME SOURCES a_test.cc ... DEPENDS x ... [LABELS unit]): one GoogleTest program, one ctest entry for each test.
-# The label `unit` (the default) and `conformance` are what the sanitizer builds run in CI; `e2e` is for real processes;
-# `coverage` beside one of them: `./dev coverage` asks these tests what they take of src/core and src/engine.
+# sosw_test(NAME SOURCES a_test.cc ... DEPENDS x ... [LABELS unit] [COVERAGE]): one GoogleTest program, one ctest entry for
+# each test. The label `unit` (the default) and `conformance` are what the sanitizer builds run in CI; `e2e` is for real
+# processes. COVERAGE: `./dev coverage` asks this program what it takes of src/core and src/engine.
 function(sosw_test name)
   if(NOT SOSW_DEVELOPER_MODE)
     return()
   endif()
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "COVERAGE" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   if(NOT arg_LABELS)
     set(arg_LABELS unit)
   endif()
@@ -72,16 +72,11 @@ function(sosw_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:sosw_options> ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
-  sosw_covers(${name} ${arg_LABELS})
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
-endfunction()
-
-# sosw_covers(NAME LABEL...): the target coverage_tests builds NAME too when `coverage` is among its labels.
-function(sosw_covers name)
-  if("coverage" IN_LIST ARGN)
+  if(arg_COVERAGE)
     add_dependencies(coverage_tests ${name})
   endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()
 
 if(SOSW_DEVELOPER_MODE)

@@ -50,10 +50,18 @@ void GroupWriter::write(const std::vector<Request*>& group) {
   } catch (const SqliteError& error) {
     for (Request* request : group)
       request->error = error.error(fmt::format("{}: not done", request->doing));
-    if ((error.code() & 0xff) == SQLITE_BUSY && session_ && !session_->database().in_transaction())
-      return;  // another process is writing
-    // After a failed commit nothing that the connection remembers can be believed. Closing it
-    // undoes what is not committed; the next group opens the file again.
+    undo();
+  }
+}
+
+void GroupWriter::undo() {
+  // The connection stays: what a failed commit has left in the log is found by whoever opens the
+  // file first, and is written over by the next commit of those who have it open.
+  try {
+    if (!session_) return;
+    if (session_->database().in_transaction()) session_->run(Sql::rollback);
+    writes_->forget();
+  } catch (const SqliteError&) {
     writes_.reset();
     session_.reset();
   }

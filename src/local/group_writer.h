@@ -51,11 +51,13 @@ class GroupWriter {
   std::optional<Error> execute(std::string_view doing, const std::function<bool(Writes&)>& apply);
   void write(const std::vector<Request*>& group);
   bool write_one(Request& request, bool alone);  // whether there is something to commit
+  void undo();                                   // a transaction that has failed
   void open();
 
   const StoreOptions& options_;
   const std::string pragmas_;
-  // Of the thread that writes. No session: it was closed after a failure.
+  // Of the thread that writes. No session: not even a rollback went well; it is opened
+  // again.
   std::unique_ptr<Session> session_;
   std::unique_ptr<Writes> writes_;
   Checkpointer checkpointer_;

@@ -25,7 +25,8 @@ struct StoreOptions {
 // group, committed before any of them is answered; looks have connections of their own and never
 // wait for writes. Several objects on one file, in any processes of one machine, are safe. When the
 // disk is full or fails, a call answers `exhausted`, nothing of it is done, and later calls work as
-// soon as there is space.
+// soon as there is space. (Where the disk fails in the midst of a commit and the process ends
+// before the next one, the call may be found done: an answer that was not heard of.)
 class SqliteStore final : public engine::TaskStore {
  public:
   // Brings an older file up to date. Errors: corrupt (newer version, damaged), denied

@@ -4,8 +4,9 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-#include <cstring>
+#include <cstdlib>
 #include <stdexcept>
 
 #include "core/chunking.h"
@@ -17,6 +18,10 @@ namespace {
 std::atomic<std::int64_t> writes_left{FaultyDisk::kNever}, flushes_left{FaultyDisk::kNever};
 std::atomic<std::int64_t> flush_count{0};
 std::atomic<bool> failed{false};
+FaultyDisk::Interference interference;
+
+using Operation = FaultyDisk::Operation;
+int disturbed(Operation operation) { return interference ? interference(operation) : SQLITE_OK; }
 
 bool runs_out(std::atomic<std::int64_t>& left) {
   if (left.load() == FaultyDisk::kNever) return false;
@@ -32,30 +37,43 @@ struct File {
 };
 sqlite3_file* real(sqlite3_file* file) { return reinterpret_cast<File*>(file)->real; }
 
+// The shim's method: asked first, then the real one.
+template <Operation operation, auto method, class... Arguments>
+int ask(sqlite3_file* f, Arguments... arguments) {
+  const int code = disturbed(operation);
+  if (code == FaultyDisk::kSkipped) return SQLITE_OK;
+  if (code != SQLITE_OK) return code;
+  return (real(f)->pMethods->*method)(real(f), arguments...);
+}
+
+int write(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
+  if (runs_out(writes_left)) return SQLITE_FULL;
+  const int code = disturbed(Operation::write);
+  if (code == FaultyDisk::kTorn) {
+    real(f)->pMethods->xWrite(real(f), from, n / 2, at);
+    _exit(FaultyDisk::kTornExit);
+  }
+  return code != SQLITE_OK ? code : real(f)->pMethods->xWrite(real(f), from, n, at);
+}
+
+using Methods = sqlite3_io_methods;
 const sqlite3_io_methods kMethods = {
     3,
     [](sqlite3_file* f) {
       const int code = real(f)->pMethods->xClose(real(f));
-      sqlite3_free(real(f));
+      std::free(real(f));
       return code;
     },
-    [](sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
-      return real(f)->pMethods->xRead(real(f), to, n, at);
-    },
-    [](sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
-      if (runs_out(writes_left)) return SQLITE_FULL;
-      return real(f)->pMethods->xWrite(real(f), from, n, at);
-    },
-    [](sqlite3_file* f, sqlite3_int64 size) { return real(f)->pMethods->xTruncate(real(f), size); },
+    ask<Operation::read, &Methods::xRead>,
+    write,
+    ask<Operation::truncate, &Methods::xTruncate>,
     [](sqlite3_file* f, int flags) {
       ++flush_count;
       if (runs_out(flushes_left)) return SQLITE_IOERR_FSYNC;
-      return real(f)->pMethods->xSync(real(f), flags);
+      return ask<Operation::flush, &Methods::xSync>(f, flags);
     },
-    [](sqlite3_file* f, sqlite3_int64* size) {
-      return real(f)->pMethods->xFileSize(real(f), size);
-    },
-    [](sqlite3_file* f, int level) { return real(f)->pMethods->xLock(real(f), level); },
+    ask<Operation::read, &Methods::xFileSize>,
+    ask<Operation::lock, &Methods::xLock>,
     [](sqlite3_file* f, int level) { return real(f)->pMethods->xUnlock(real(f), level); },
     [](sqlite3_file* f, int* locked) {
       return real(f)->pMethods->xCheckReservedLock(real(f), locked);
@@ -65,11 +83,11 @@ const sqlite3_io_methods kMethods = {
     },
     [](sqlite3_file* f) { return real(f)->pMethods->xSectorSize(real(f)); },
     [](sqlite3_file* f) { return real(f)->pMethods->xDeviceCharacteristics(real(f)); },
-    [](sqlite3_file* f, int page, int size, int extend, void volatile** to) {
-      return real(f)->pMethods->xShmMap(real(f), page, size, extend, to);
-    },
+    ask<Operation::share, &Methods::xShmMap>,
     [](sqlite3_file* f, int offset, int n, int flags) {
-      return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
+      if ((flags & SQLITE_SHM_UNLOCK) != 0)
+        return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
+      return ask<Operation::lock, &Methods::xShmLock>(f, offset, n, flags);
     },
     [](sqlite3_file* f) { real(f)->pMethods->xShmBarrier(real(f)); },
     [](sqlite3_file* f, int unlink) { return real(f)->pMethods->xShmUnmap(real(f), unlink); },
@@ -95,14 +113,23 @@ sqlite3_vfs& faulty_vfs() {
     copy.xOpen = [](sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out) {
       auto* opened = reinterpret_cast<File*>(file);
       opened->base.pMethods = nullptr;
-      opened->real = static_cast<sqlite3_file*>(sqlite3_malloc(unix_vfs()->szOsFile));
-      std::memset(opened->real, 0, static_cast<std::size_t>(unix_vfs()->szOsFile));
+      if (const int code = disturbed(Operation::open); code != SQLITE_OK) return code;
+      opened->real = static_cast<sqlite3_file*>(
+          std::calloc(1, static_cast<std::size_t>(unix_vfs()->szOsFile)));
       const int code = unix_vfs()->xOpen(unix_vfs(), name, opened->real, flags, out);
       if (code == SQLITE_OK)
         opened->base.pMethods = &kMethods;
       else
-        sqlite3_free(opened->real);
+        std::free(opened->real);
       return code;
+    };
+    copy.xDelete = [](sqlite3_vfs*, const char* name, int sync) {
+      const int code = disturbed(Operation::remove);
+      return code != SQLITE_OK ? code : unix_vfs()->xDelete(unix_vfs(), name, sync);
+    };
+    copy.xAccess = [](sqlite3_vfs*, const char* name, int flags, int* answer) {
+      const int code = disturbed(Operation::read);
+      return code != SQLITE_OK ? code : unix_vfs()->xAccess(unix_vfs(), name, flags, answer);
     };
     return copy;
   }();
@@ -141,7 +168,10 @@ FaultyDisk::FaultyDisk() {
   sqlite3_vfs_register(&faulty_vfs(), 1);
 }
 
-FaultyDisk::~FaultyDisk() { sqlite3_vfs_unregister(&faulty_vfs()); }
+FaultyDisk::~FaultyDisk() {
+  interference = nullptr;
+  sqlite3_vfs_unregister(&faulty_vfs());
+}
 
 void FaultyDisk::full_after(std::int64_t n) {
   failed = false;
@@ -155,6 +185,7 @@ void FaultyDisk::broken_after(std::int64_t n) {
 
 bool FaultyDisk::has_failed() const { return failed; }
 std::int64_t FaultyDisk::flushes() const { return flush_count; }
+void FaultyDisk::interfere(Interference asked) { interference = std::move(asked); }
 
 std::string contradictions(const std::string& path) {
   sqlite3* database = nullptr;

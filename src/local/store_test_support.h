@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "engine/ports.h"
@@ -40,6 +41,15 @@ class FaultyDisk {
   void broken_after(std::int64_t n);
   [[nodiscard]] bool has_failed() const;  // since the last of the two calls above
   [[nodiscard]] std::int64_t flushes() const;
+
+  // What SQLite asks of the disk; of locks: only that one is taken.
+  enum class Operation : std::uint8_t { open, read, write, truncate, flush, share, lock, remove };
+  // Asked before each operation, in whatever thread: an SQLite code other than SQLITE_OK is its
+  // answer. kTorn, for a write: half of it is done, then the process ends with kTornExit.
+  // kSkipped: the answer is SQLITE_OK, but nothing is done.
+  static constexpr int kTorn = -1, kSkipped = -2, kTornExit = 43;
+  using Interference = std::function<int(Operation)>;
+  void interfere(Interference interference);
 };
 
 // Counts everything anew and compares; gives what is wrong in words, or "".

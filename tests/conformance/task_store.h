@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/greenfield.h"
+#include "described.h"
 #include "engine/ports.h"
 #include "observed_store.h"
 
@@ -46,23 +47,7 @@ inline std::ostream& operator<<(std::ostream& out, const StoreUnderTest& store) 
   return out << store.name;
 }
 
-inline constexpr std::string_view kWorker = "word_count";
-inline constexpr std::int64_t kRetryDelay = 10;  // s, of worker()
-inline constexpr std::int64_t kAttempt = 100;    // s from a claim of the suite to its deadline
-
-// max_attempts 3, a fixed delay of kRetryDelay, no jitter.
-Labourer worker(std::string_view id = kWorker);
-
-// A job that chunks into `rows` rows. REQUIRES: above 10,000 a multiple of 1,000.
-engine::Job job_of(std::int64_t rows, std::string key = {}, std::string_view labourer = kWorker);
-
-// Everything that the protocol promises about a task, as lines of text: what differs is seen.
-// Tokens are told apart only by being there or not.
-std::string described(const Task& task);
-// The same of all that a store has: queues, tasks, counts, jobs, alarms. Ids of tasks are written
-// as `name_of` gives them.
-std::string described(engine::TaskStore& store,
-                      const std::function<std::string(const std::string&)>& name_of);
+inline constexpr std::int64_t kAttempt = 100;  // s from a claim of the suite to its deadline
 
 // Runs against a new store with the default settings; open() gives another one.
 class TaskStoreTest : public ::testing::TestWithParam<StoreUnderTest> {
