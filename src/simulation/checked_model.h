@@ -20,6 +20,7 @@ enum class ModelGuard : std::uint8_t {
   claim_completed,       // ... and takes nothing that is completed
   claim_repeat,          // an unanswered claim is repeated until it is answered, never given up
   lease_holder,          // a claim compares the holder of the lease
+  lease_name,            // an Orchestrator that starts again has another name
   lease_epoch,           // ... and the epoch
   lease_seq,             // ... and the number of the claim before it (not in the first protocol)
   lease_pending,         // a holder counts the claims that the index does not show yet
@@ -70,6 +71,7 @@ struct ModelBounds {
   bool python_workers = false;       // no start, and reports without claim
   bool contradict = false;           // one claim may report failure and completion
   bool python_orchestrator = false;  // one that looks at positions only
+  bool merge = true;                 // states that no later step can tell apart are one
   std::uint64_t without = 0;         // see ModelGuard
   std::uint64_t max_states = 60'000'000;
 };

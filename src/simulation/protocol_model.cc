@@ -283,7 +283,7 @@ const char* ProtocolModel::invariant(const ModelState& s) const {
 
 void ProtocolModel::emit(ModelState& next, const ModelStep& what, bool fault) {
   if (broken_ == nullptr) broken_ = invariant(next);
-  if (broken_ == nullptr) tidy(next);
+  if (broken_ == nullptr && bounds_.merge) tidy(next);
   out_->push_back({next, what, broken_, fault});
   broken_ = nullptr;
 }
@@ -730,7 +730,11 @@ void ProtocolModel::orchestrate(const ModelState& s, int i) {
   if (s.crashes > 0) {
     next = s;
     // Its next run has another name; the lease it holds must run out.
-    next.orchestrators[index] = {};
+    if (on(G::lease_name)) {
+      next.orchestrators[index] = {};
+    } else {
+      rest(me);
+    }
     crash(next, label("crashes"));
   }
 }
