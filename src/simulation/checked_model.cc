@@ -26,6 +26,39 @@ constexpr auto kGuardNames = std::to_array<std::string_view>(
      "replay_dead"});
 static_assert(kGuardNames.size() == static_cast<std::size_t>(ModelGuard::replay_dead) + 1);
 
+constexpr auto kCuts = std::to_array<ModelCut>({
+    {"claiming",
+     "lease, claim, invocation, release, with late reports; Scavenger and WorkerAssistant in "
+     "single "
+     "steps",
+     {.orchestrators = 2}},
+    {"settling",
+     "report, expiry, retry, late report, letter, archive; claimed in single steps, without limit",
+     {.scavengers = 2, .assistants = 2, .claims = 2}},
+    {"replaying",
+     "settling, and a dead task that is replayed once; one task",
+     {.tasks = 1, .scavengers = 2, .assistants = 2, .claims = 4, .replays = 1}},
+    {"three attempts",
+     "settling with one attempt more; one task",
+     {.tasks = 1, .scavengers = 2, .assistants = 2, .attempts = 3}},
+    {"one task",
+     "everything at once, of one task",
+     {.tasks = 1, .orchestrators = 2, .scavengers = 2, .assistants = 2}},
+    {"python workers",
+     "settling with workers that know neither start nor claim",
+     {.scavengers = 2, .assistants = 2, .claims = 2, .python_workers = true}},
+    {"python claiming",
+     "claiming with such workers; one task",
+     {.tasks = 1, .orchestrators = 2, .python_workers = true}},
+    {"python Orchestrator",
+     "settling beside an Orchestrator that looks at positions only",
+     {.scavengers = 2, .assistants = 2, .claims = 2, .python_orchestrator = true}},
+    {"everything",
+     "everything at once, of two tasks; no crashes and no losses",
+     {.orchestrators = 2, .scavengers = 2, .assistants = 2, .crashes = 0, .losses = 0},
+     false},
+});
+
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 
 // The states seen, in the order they were met, each only as many words as the bounds use.
@@ -125,6 +158,8 @@ std::string sentence(const ModelStep& step, const ModelState& before, const Mode
 }  // namespace
 
 std::span<const std::string_view> model_guards() { return kGuardNames; }
+
+std::span<const ModelCut> model_cuts() { return kCuts; }
 
 std::optional<ModelGuard> model_guard_named(std::string_view name) {
   const auto found = std::find(kGuardNames.begin(), kGuardNames.end(), name);

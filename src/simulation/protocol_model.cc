@@ -299,9 +299,9 @@ void ProtocolModel::tidy(ModelState& s) const {
       task.row = {.state = state, .attempts = task.row.attempts};
       task.ran = task.said_done = task.said_failed = 0;
       task.lapsed = 0;
-      task.listed = task.replayed = false;
+      if (on(G::replay_dead)) task.listed = task.replayed = false;
       if (fence) task.invoked = 0;
-      if (state == State::done && !bounds_.python_workers && fence)
+      if (state == State::done && !bounds_.python_workers && fence && on(G::replay_dead))
         task.row.attempts = task.claims = task.forgotten = task.given = 0;
       continue;
     }
