@@ -67,12 +67,10 @@ struct ModelBounds {
   int limit = 1;          // of running tasks; 1 or 2
   int crashes = 2;        // 0 to 3, at any point between two steps of an actor
   int losses = 2;         // 0 to 3: requests that never arrive, or late, and answers that are lost
-  bool late = true;       // workers report after the end of their claim too
-  bool python_workers = false;       // no start, and reports without claim
-  bool contradict = false;           // one claim may report failure and completion
-  bool python_orchestrator = false;  // one that looks at positions only
-  bool merge = true;                 // states that no later step can tell apart are one
-  std::uint64_t without = 0;         // see ModelGuard
+  bool python_workers = false;  // no start, and reports without claim
+  bool contradict = false;      // one claim may report failure and completion
+  bool merge = true;            // states that no later step can tell apart are one
+  std::uint64_t without = 0;    // see ModelGuard
   std::uint64_t max_states = 60'000'000;
 };
 // A part of the protocol that is explored to its end. Each keeps two tasks, two attempts, two

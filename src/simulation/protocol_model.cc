@@ -295,13 +295,13 @@ void ProtocolModel::tidy(ModelState& s) const {
   const bool by_claim = !bounds_.python_workers && on(G::claim_token) && on(G::fail_claim);
   for (ModelTask& task : s.tasks) {
     const State state = task.row.state;
-    if (state == State::done || (state == State::dead && !bounds_.late && bounds_.replays == 0)) {
+    if (state == State::done) {
       task.row = {.state = state, .attempts = task.row.attempts};
       task.ran = task.said_done = task.said_failed = 0;
       task.lapsed = 0;
       if (on(G::replay_dead)) task.listed = task.replayed = false;
       if (fence) task.invoked = 0;
-      if (state == State::done && !bounds_.python_workers && fence && on(G::replay_dead))
+      if (fence && on(G::replay_dead))
         task.row.attempts = task.claims = task.forgotten = task.given = 0;
       continue;
     }
@@ -310,11 +310,7 @@ void ProtocolModel::tidy(ModelState& s) const {
       if (state == State::running && task.row.token == k) continue;
       const auto rest = static_cast<std::uint8_t>(~bit(k));
       if (fence) task.invoked &= rest;
-      if (!bounds_.late && fence && by_claim) {
-        task.ran &= rest;
-        task.said_done &= rest;
-        task.said_failed &= rest;
-      } else if (fence && by_claim && !bounds_.contradict && (task.said_failed & bit(k)) != 0) {
+      if (fence && by_claim && !bounds_.contradict && (task.said_failed & bit(k)) != 0) {
         task.ran &= rest;
         task.said_failed &= rest;
       } else if (fence && !bounds_.contradict && (task.said_done & bit(k)) != 0) {
@@ -339,11 +335,12 @@ void ProtocolModel::tidy(ModelState& s) const {
       if (!runs(t, k) || s.tasks[static_cast<std::size_t>(t)].row.old) k = 0;
     }
   };
-  const bool exact = on(G::lease_seq) && on(G::lease_epoch) && on(G::lease_holder);
+  const auto bound_to_fail = [&](const auto& claim) {
+    return (on(G::lease_seq) && !claim.seq) || (on(G::lease_epoch) && !claim.epoch);
+  };
   forget(s.pending);
   if (s.air.present) forget(s.air.pending);
-  const bool lands = s.air.epoch && s.air.seq;
-  if (exact && s.air.present && !lands) {
+  if (s.air.present && bound_to_fail(s.air)) {
     s.air = {};
     for (Orchestrator& one : s.orchestrators) one.sent = one.mine = false;
   }
@@ -354,7 +351,7 @@ void ProtocolModel::tidy(ModelState& s) const {
         break;
       case Orchestrator::At::taken:
       case Orchestrator::At::counted:
-        if (exact && !one.mine && (!one.epoch || !one.seq)) rest(one);
+        if (!one.mine && bound_to_fail(one)) rest(one);
         break;
       case Orchestrator::At::unanswered:
       case Orchestrator::At::claimed:
@@ -512,7 +509,6 @@ void ProtocolModel::environment(const ModelState& s, int t) {
     if ((task.ran & bit(k)) == 0) continue;
     const bool done = (task.said_done & bit(k)) != 0;
     const bool failed = (task.said_failed & bit(k)) != 0;
-    if (!bounds_.late && (task.row.state != State::running || task.row.token != k)) continue;
     if (!done && (bounds_.contradict || !failed))
       change_task([&](ModelTask& x) { x.said_done |= bit(k); },
                   step("worker", -1, "succeeds and says so, once or more", t, k));
@@ -538,7 +534,7 @@ void ProtocolModel::environment(const ModelState& s, int t) {
       emit(next, step("operator", -1, "replays it", t));
     }
   }
-  if (bounds_.python_orchestrator && task.row.parked) {
+  if (task.row.parked) {
     ModelState next = s;
     break_invariant("finished_never_starts");
     emit(next, step("Python Orchestrator", -1, "starts what has a position", t));
