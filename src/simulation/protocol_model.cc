@@ -228,6 +228,20 @@ ProtocolModel::ProtocolModel(const ModelBounds& bounds) : bounds_(bounds) {
   closes_[0] = late_completion_closes(task);
   task.extra["late_at"] = 1;
   closes_[1] = late_completion_closes(task);
+  for (unsigned n = 0; n < 8U * 2 * 2 * 2 * 2; ++n) {
+    const Found found = {.state = static_cast<State>(n & 7),
+                         .claim = (n & 8) != 0 ? ClaimMatch::current : ClaimMatch::older,
+                         .silent = (n & 16) != 0,
+                         .same_failure = (n & 32) != 0,
+                         .late_kept = (n & 64) != 0};
+    for (const auto kind : {Report::Kind::completed, Report::Kind::failed}) {
+      const ReportEffect does = report_effect(kind, found);
+      if (!does.complete && !does.end_attempt && !does.keep_late) continue;
+      if (found.state == State::done) done_is_final_ = false;
+      const bool current = found.state == State::running && found.claim == ClaimMatch::current;
+      if (kind == Report::Kind::failed && !current) old_failures_count_only_ = false;
+    }
+  }
   for (std::size_t event = 0; event < permitted_.size(); ++event)
     for (std::size_t from = 0; from < 8; ++from)
       for (unsigned to = 0; to < 8; ++to)
@@ -292,10 +306,11 @@ void ProtocolModel::emit(ModelState& next, const ModelStep& what, bool fault) {
 // Only what the guards that are on make certain.
 void ProtocolModel::tidy(ModelState& s) const {
   const bool fence = !bounds_.python_workers && on(G::start_fence) && on(G::start_nonce);
-  const bool by_claim = !bounds_.python_workers && on(G::claim_token) && on(G::fail_claim);
+  const bool by_claim = old_failures_count_only_ && !bounds_.python_workers && on(G::claim_token) &&
+                        on(G::fail_claim);
   for (ModelTask& task : s.tasks) {
     const State state = task.row.state;
-    if (state == State::done) {
+    if (state == State::done && done_is_final_) {
       task.row = {.state = state, .attempts = task.row.attempts};
       task.ran = task.said_done = task.said_failed = 0;
       task.lapsed = 0;
@@ -851,8 +866,9 @@ void ProtocolModel::report(const ModelState& s, int i, int t, int k, Report::Kin
   if (table_of(row.state) != Table::tasks) {
     // A letter about a finished task is answered `already`; a failure's letter moves nothing where
     // reports carry their claim.
-    if (row.state == State::done) return;
-    if (!completes && !bounds_.python_workers && !bounds_.contradict) return;
+    if (row.state == State::done && done_is_final_) return;
+    if (!completes && old_failures_count_only_ && !bounds_.python_workers && !bounds_.contradict)
+      return;
     if (bounds_.assistants == 0) {
       put_letter(next, t, k, kind);
       emit(next, label("finds no row and leaves a letter"));
@@ -901,7 +917,7 @@ void ProtocolModel::report(const ModelState& s, int i, int t, int k, Report::Kin
 
 void ProtocolModel::put_letter(ModelState& s, int t, int k, Report::Kind kind) {
   ModelTask& task = s.tasks[static_cast<std::size_t>(t)];
-  if (task.row.state == State::done) return;
+  if (task.row.state == State::done && done_is_final_) return;
   if (kind == Report::Kind::completed) task.recorded = true;
   if (!on(G::letter)) return;
   std::uint8_t& letter = task.letters[bounds_.python_workers ? 0 : static_cast<std::size_t>(k)];

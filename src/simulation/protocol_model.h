@@ -159,6 +159,10 @@ class ProtocolModel {
   std::array<State, 5> fate_{};                              // by attempts
   std::array<bool, 2> closes_{};                             // late_completion_closes, by late
   std::array<std::array<std::uint8_t, 8>, 12> permitted_{};  // [event][from]: mask of to
+  // What states may be taken for one by, asked of core: a report about a done task writes nothing,
+  // nor does a failure but that of the running claim.
+  bool done_is_final_ = true;
+  bool old_failures_count_only_ = true;
   std::vector<Successor>* out_ = nullptr;
   const char* broken_ = nullptr;
 };

@@ -35,8 +35,6 @@ std::string told(const Explored& explored) {
 
 // --- Every order of the steps
 
-void PrintTo(const ModelCut& cut, std::ostream* out) { *out << cut.name; }
-
 class Cut : public testing::TestWithParam<ModelCut> {};
 
 TEST_P(Cut, KeepsEveryInvariantAndCanAlwaysEnd) {
