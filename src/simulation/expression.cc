@@ -127,7 +127,7 @@ Result<void> check_between(const Node& node, const Scope& scope, std::string_vie
                           "The BETWEEN operator requires same data type for lower and upper "
                           "bounds; " +
                               text);
-  if (*found > 0)
+  if (std::is_gt(*found))
     return bad_expression(kind,
                           "The BETWEEN operator requires upper bound to be greater than or "
                           "equal to lower bound; " +
@@ -234,10 +234,10 @@ bool compare(std::string_view comparison, const json::value* a, const json::valu
   if (!a || !b) return false;
   const auto found = order(*a, *b);
   if (!found) return false;
-  if (comparison == "<") return *found < 0;
-  if (comparison == "<=") return *found <= 0;
-  if (comparison == ">") return *found > 0;
-  return *found >= 0;
+  if (comparison == "<") return std::is_lt(*found);
+  if (comparison == "<=") return std::is_lteq(*found);
+  if (comparison == ">") return std::is_gt(*found);
+  return std::is_gteq(*found);
 }
 
 bool holds(const Node& node, const Scope& scope, const json::object* item) {

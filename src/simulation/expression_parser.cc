@@ -122,15 +122,15 @@ class Parser {
       node.in_parentheses = true;
       return node;
     }
-    static const std::map<std::string, std::size_t, std::less<>> functions = {
+    static const std::map<std::string, std::size_t, std::less<>> kFunctions = {
         {"attribute_exists", 1},
         {"attribute_not_exists", 1},
         {"attribute_type", 2},
         {"begins_with", 2},
         {"contains", 2}};
     if (is_call()) {
-      const auto known = functions.find(token().text);
-      if (known != functions.end()) {
+      const auto known = kFunctions.find(token().text);
+      if (known != kFunctions.end()) {
         Node node{token().text, {}, {}};
         node.operands = arguments(known->second);
         if (node.name != "begins_with" && node.name != "contains")
@@ -245,11 +245,11 @@ class Parser {
     if (is_call()) {
       const std::string function = token().text;
       if (function != "if_not_exists" && function != "list_append") {
-        static const std::set<std::string, std::less<>> conditions = {
+        static const std::set<std::string, std::less<>> kConditions = {
             "attribute_exists", "attribute_not_exists",
             "attribute_type",   "begins_with",
             "contains",         "size"};
-        if (conditions.count(function) > 0)
+        if (kConditions.count(function) > 0)
           refuse("The function is not allowed in an update expression; function: " + function);
         refuse_function();
       }
@@ -351,7 +351,9 @@ class Parser {
     if (!taken(symbol)) refuse_token();
   }
 
-  [[noreturn]] void refuse(std::string what) const { throw Refusal{bad_expression(kind_, what)}; }
+  [[noreturn]] void refuse(std::string_view what) const {
+    throw Refusal{bad_expression(kind_, what)};
+  }
   [[noreturn]] void refuse_token() const {
     const std::string found = token().kind == Token::Kind::end ? "<EOF>" : token().text;
     std::string near;
@@ -373,7 +375,7 @@ class Parser {
 }  // namespace
 
 bool is_reserved(std::string_view word) {
-  static const auto words = [] {
+  static const auto kWords = [] {
     std::unordered_set<std::string> set;
     std::string_view rest = kReservedWords;
     while (!rest.empty()) {
@@ -383,7 +385,7 @@ bool is_reserved(std::string_view word) {
     }
     return set;
   }();
-  return words.count(upper_case(word)) > 0;
+  return kWords.count(upper_case(word)) > 0;
 }
 
 Error bad_expression(std::string_view kind, std::string_view what) {

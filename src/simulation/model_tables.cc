@@ -22,8 +22,8 @@ using cloud::Written;
 namespace {
 
 constexpr std::size_t kMostWrites = 100, kMostAppended = 25;
-constexpr std::int64_t kLargestItem = 400 * 1024;
-constexpr std::int64_t kLargestTransaction = 4 * 1024 * 1024;
+constexpr std::int64_t kLargestItem = std::int64_t{400} * 1024;
+constexpr std::int64_t kLargestTransaction = std::int64_t{4} * 1024 * 1024;
 constexpr double kTokenLifeS = 600;
 
 enum class Fault : std::uint32_t {
@@ -240,13 +240,13 @@ Result<Written> ModelTables::commit(std::span<const Write> writes, std::vector<I
     if (known != intents[0].table->rows.end()) written.before = *known->second;
   }
   for (std::size_t at = 0; at < intents.size(); ++at)
-    replace(*intents[at].table, intents[at].position, std::move(images[at]));
+    replace(*intents[at].table, intents[at].position, images[at]);
   if (!token.empty()) tokens_[std::string(token)] = {now, content};
   written.refused.clear();
   return written;
 }
 
-void ModelTables::replace(Table& table, const Position& position, Image after_image) {
+void ModelTables::replace(Table& table, const Position& position, const Image& after_image) {
   const auto known = table.rows.find(position);
   const Image before = known == table.rows.end() ? nullptr : known->second;
   if (!before && !after_image) return;
@@ -364,11 +364,11 @@ Result<void> ModelTables::append(std::string_view table, std::span<const Item> i
     }
     return {};
   };
-  constexpr std::array kinds = {"none",       "throttled", "partly done",    "lost before",
-                                "lost after", "delayed",   "repeated later", "repeated"};
-  const auto fault = decide(static_cast<std::uint32_t>(kinds.size()), "fault of an append");
+  constexpr std::array kKinds = {"none",       "throttled", "partly done",    "lost before",
+                                 "lost after", "delayed",   "repeated later", "repeated"};
+  const auto fault = decide(static_cast<std::uint32_t>(kKinds.size()), "fault of an append");
   if (fault == 0) return put(0, puts.size());
-  count("append", kinds[fault]);
+  count("append", kKinds[fault]);
   switch (fault) {
     case 1:
       return throttled();

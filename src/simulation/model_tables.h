@@ -107,7 +107,7 @@ class ModelTables final : public cloud::Tables {
   Result<cloud::Written> send(const char* method, std::span<const cloud::Write> writes,
                               std::string_view token);
   void delay(std::span<const cloud::Write> writes, std::string_view token);
-  void replace(Table& table, const Position& position, Image after);
+  void replace(Table& table, const Position& position, const Image& after);
   Result<Ask> read(const cloud::Query& query);
   // What this query sees of the index in another state than the last one, by item.
   using Outdated = std::map<std::string, std::pair<std::optional<Position>, Image>>;

@@ -18,7 +18,7 @@ using cloud::Query;
 namespace {
 
 constexpr std::size_t kMostKeys = 100;
-constexpr std::int64_t kLargestPage = 1024 * 1024;
+constexpr std::int64_t kLargestPage = std::int64_t{1024} * 1024;
 // Behind every task id: no UTF-8 text has this byte.
 constexpr const char* kBehindAll = "\xff";
 
@@ -64,22 +64,22 @@ struct ModelTables::Ask {
   std::set<std::string, std::less<>> wanted;  // of a projection; empty: all
 
   [[nodiscard]] const std::string& range_name() const {
-    static const std::string none;
+    static const std::string kNone;
     return index                 ? index->schema.range.name
            : table->schema.range ? table->schema.range->name
-                                 : none;
+                                 : kNone;
   }
   [[nodiscard]] bool takes(const Item& item) const {
     if (comparison.empty()) return true;
     const auto& range = item.at(range_name());
     if (comparison == "begins_with") return text_of(range).starts_with(text_of(from));
     const auto found = *order(range, from);
-    if (comparison == "BETWEEN") return found >= 0 && *order(range, to) <= 0;
-    if (comparison == "=") return found == 0;
-    if (comparison == "<") return found < 0;
-    if (comparison == "<=") return found <= 0;
-    if (comparison == ">") return found > 0;
-    return found >= 0;
+    if (comparison == "BETWEEN") return std::is_gteq(found) && std::is_lteq(*order(range, to));
+    if (comparison == "=") return std::is_eq(found);
+    if (comparison == "<") return std::is_lt(found);
+    if (comparison == "<=") return std::is_lteq(found);
+    if (comparison == ">") return std::is_gt(found);
+    return std::is_gteq(found);
   }
   // All rows that it takes are between the two.
   [[nodiscard]] std::pair<Position, Position> bounds() const {

@@ -46,7 +46,8 @@ struct ModelTables::Position {
   bool operator==(const Position&) const = default;
   bool operator<(const Position& other) const {
     if (const int by_hash = hash.compare(other.hash); by_hash != 0) return by_hash < 0;
-    if (const auto by_range = order_of(range, other.range); by_range != 0) return by_range < 0;
+    if (const auto by_range = order_of(range, other.range); std::is_neq(by_range))
+      return std::is_lt(by_range);
     return item < other.item;
   }
 };

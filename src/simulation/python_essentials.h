@@ -71,7 +71,7 @@ class PythonEssentials {
   Result<void> remove_task(std::string_view task_id);
   Result<void> audit(std::string_view task_id, std::string_view action, std::string_view field,
                      std::string_view labourer_id);
-  Result<void> mark(std::string_view task_id, json::object attributes, bool failed);
+  Result<void> mark(std::string_view task_id, const json::object& attributes, bool failed);
   Result<void> invoke_task(const Registered& labourer, json::object task, const Invoke& invoke);
   Result<void> archive(std::string_view task_id);
   Result<void> archive_completed(const Registered& labourer);
@@ -83,15 +83,5 @@ class PythonEssentials {
   const std::function<Time()> now_;
   const Settings settings_;
 };
-
-// What the original stores for the fields of a task, and what it reads again (dict_to_dynamo with
-// strict=False, dynamo_to_dict): digits become numbers, `true` becomes a BOOL, an object in a text
-// field gets Python's notation. Errors: internal, what the original raises; sets and binary values
-// are not modelled.
-[[nodiscard]] Result<cloud::Item> python_item(const json::object& row);
-// Without `all_fields` only those that the TaskManager knows.
-[[nodiscard]] Result<json::object> python_row(const cloud::Item& item, bool all_fields);
-// repr() of the value.
-[[nodiscard]] std::string python_repr(const json::value& value);
 
 }  // namespace sosw::simulation

@@ -9,6 +9,7 @@
 
 #include "core/json_text.h"
 #include "simulation/model_tables.h"
+#include "simulation/python_values.h"
 
 namespace sosw::simulation {
 namespace {
