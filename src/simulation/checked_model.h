@@ -20,7 +20,7 @@ enum class ModelGuard : std::uint8_t {
   claim_completed,       // ... and takes nothing that is completed
   claim_repeat,          // an unanswered claim is repeated until it is answered, never given up
   lease_holder,          // a claim compares the holder of the lease
-  lease_name,            // an Orchestrator that starts again has another name
+  lease_name,            // ... which is another one for each run of an Orchestrator
   lease_epoch,           // ... and the epoch
   lease_seq,             // ... and the number of the claim before it (not in the first protocol)
   lease_pending,         // a holder counts the claims that the index does not show yet
