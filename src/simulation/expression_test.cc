@@ -110,6 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
         // NOT binds closest, then AND, then OR.
         Truth{"greenfield = :g OR absent = :g AND attempts = :one", true, false},
         Truth{"(greenfield = :g OR absent = :g) AND attempts = :one", false, false},
+        Truth{"absent = :g AND attempts = :zero OR attempts = :zero", true, false},
         Truth{"NOT greenfield = :g OR attempts = :zero", true, true},
         Truth{"NOT (greenfield = :g OR attempts = :zero)", false, true},
         Truth{"not attempts = :one and attempts between :zero and :one", true, false},

@@ -286,7 +286,7 @@ Result<Written> ModelTables::send(const char* method, std::span<const Write> wri
   if (!intents) return intents.error();
   const auto fault = static_cast<Fault>(
       decide(static_cast<std::uint32_t>(kFaults.size()),
-             writes.size() == 1 && token.empty() ? "fault of a write" : "fault of a transaction"));
+             std::string_view(method) == "write" ? "fault of a write" : "fault of a transaction"));
   if (fault == Fault::none) return commit(writes, std::move(*intents), token);
   count(method, kFaults[static_cast<std::size_t>(fault)]);
   const auto some = static_cast<std::uint32_t>(writes.size());

@@ -44,8 +44,13 @@ struct TableSchema {
 // and indexes never lag.
 class ModelTables final : public cloud::Tables {
  public:
-  // 0 <= answer < bound. `what` names the choice: one of choices(), always the same text for the
-  // same kind of choice. Called with the tables locked: it must not call them.
+  // 0 <= answer < bound; `what` is one of
+  //   "fault of a write", "fault of a transaction", "fault of an append", "fault of a query",
+  //   "fault of a get", "index is behind": asked at each call, 0 is none, so most answers should be
+  //   0; the others are in the order of faults() as the sources list them;
+  //   "first write that is throttled", "write in conflict", "items that are appended", "delay of a
+  //   request", "age of an image": details of a fault, any answer is as good as another.
+  // Called with the tables locked: it must not call them.
   using Decide = std::function<std::uint32_t(std::uint32_t bound, const char* what)>;
   // An item was made (before is null), changed, or removed (after is null). The same rule.
   using Watch = std::function<void(std::string_view table, const cloud::Item* before,

@@ -189,9 +189,15 @@ TEST_F(Python, an_orchestrator_starts_up_to_the_limit_in_queue_order) {
   EXPECT_THAT(invoked_, ElementsAre(HasSubstr("t1"), HasSubstr("t2")));
   ASSERT_TRUE(orchestrate());
   EXPECT_THAT(invoked_, SizeIs(2));
-  now_ = after(now_, 1201);  // now they have expired, and hold no place any more
+  ASSERT_TRUE(python_.mark_task_as_completed("t1"));
   ASSERT_TRUE(orchestrate());
   EXPECT_THAT(invoked_, SizeIs(3));
+  ASSERT_TRUE(python_.create_task("a", "t4", "{}"));
+  ASSERT_TRUE(orchestrate());
+  EXPECT_THAT(invoked_, SizeIs(3));
+  now_ = after(now_, 1201);  // now they have expired, and hold no place any more
+  ASSERT_TRUE(orchestrate());
+  EXPECT_THAT(invoked_, SizeIs(4));
 }
 
 TEST_F(Python, an_error_of_the_invocation_ends_the_run_and_costs_the_attempt) {
