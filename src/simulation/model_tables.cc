@@ -178,6 +178,20 @@ Result<std::vector<ModelTables::Intent>> ModelTables::read(std::span<const Write
   return intents;
 }
 
+// By the conditions alone.
+Written ModelTables::judge(const std::vector<Intent>& intents) {
+  Written written{true, std::vector<Refused>(intents.size())};
+  for (std::size_t at = 0; at < intents.size(); ++at) {
+    const auto known = intents[at].table->rows.find(intents[at].position);
+    const Item* before = known == intents[at].table->rows.end() ? nullptr : known->second.get();
+    if (intents[at].expressions.condition_holds(before)) continue;
+    written.done = false;
+    written.refused[at].why = Refusal::condition;
+    if (before) written.refused[at].found = *before;
+  }
+  return written;
+}
+
 Result<Written> ModelTables::commit(std::span<const Write> writes, std::string_view token) {
   auto intents = read(writes, token);
   return intents ? commit(writes, std::move(*intents), token) : intents.error();
@@ -201,20 +215,15 @@ Result<Written> ModelTables::commit(std::span<const Write> writes, std::vector<I
     }
   }
 
-  Written written{true, std::vector<Refused>(writes.size())};
+  Written written = judge(intents);
   std::vector<Image> images(writes.size());
   std::int64_t total = 0;
   for (std::size_t at = 0; at < intents.size(); ++at) {
     Intent& intent = intents[at];
     const auto known = intent.table->rows.find(intent.position);
     const Item* before = known == intent.table->rows.end() ? nullptr : known->second.get();
-    if (!intent.expressions.condition_holds(before)) {
-      written.done = false;
-      written.refused[at].why = Refusal::condition;
-      if (before) written.refused[at].found = *before;
+    if (written.refused[at].why != Refusal::none || writes[at].kind == Write::Kind::remove)
       continue;
-    }
-    if (writes[at].kind == Write::Kind::remove) continue;
     Item item = std::move(intent.item);
     if (writes[at].kind == Write::Kind::update) {
       if (before) item = *before;
@@ -294,14 +303,16 @@ Result<Written> ModelTables::send(const char* method, std::span<const Write> wri
     case Fault::none:
       break;
     case Fault::throttled: {  // from one write on: capacity was used up
-      Written written{false, std::vector<Refused>(writes.size())};
+      Written written = judge(*intents);
+      written.done = false;
       for (std::size_t at = decide(some, "first write that is throttled"); at < some; ++at)
-        written.refused[at].why = Refusal::throttled;
+        written.refused[at] = {Refusal::throttled, {}};
       return written;
     }
     case Fault::conflict: {
-      Written written{false, std::vector<Refused>(writes.size())};
-      written.refused[decide(some, "write in conflict")].why = Refusal::conflict;
+      Written written = judge(*intents);
+      written.done = false;
+      written.refused[decide(some, "write in conflict")] = {Refusal::conflict, {}};
       return written;
     }
     case Fault::lost_before:

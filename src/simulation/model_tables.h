@@ -106,6 +106,7 @@ class ModelTables final : public cloud::Tables {
   Result<Table*> find(std::string_view table);
   Result<Intent> read(const cloud::Write& write);
   Result<std::vector<Intent>> read(std::span<const cloud::Write> writes, std::string_view token);
+  static cloud::Written judge(const std::vector<Intent>& intents);
   Result<cloud::Written> commit(std::span<const cloud::Write> writes, std::string_view token);
   Result<cloud::Written> commit(std::span<const cloud::Write> writes, std::vector<Intent> intents,
                                 std::string_view token);
