@@ -21,13 +21,14 @@ using cloud::Page;
 using cloud::Query;
 using cloud::Refusal;
 using cloud::Write;
-using cloud::Written;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::SizeIs;
+
+constexpr std::size_t kKilobyte = 1024;
 
 json::object object(std::string_view text) {
   auto value = parse_json(text);
@@ -226,7 +227,7 @@ TEST_F(Tables, wrong_writes_are_refused) {
 
 TEST_F(Tables, an_item_over_400_KB_is_refused) {
   Item large = task("t", 1);
-  large["payload"] = {{"S", std::string(400 * 1024, 'x')}};
+  large["payload"] = {{"S", std::string(400 * kKilobyte, 'x')}};
   const auto done = tables_.write(put(large));
   ASSERT_TRUE(done);
   ASSERT_THAT(done->refused, SizeIs(1));
@@ -282,7 +283,7 @@ TEST_F(Tables, a_cancelled_transaction_leaves_its_token_unused) {
 }
 
 TEST_F(Tables, wrong_transactions_are_refused) {
-  const auto says = [&](const std::vector<Write>& writes, std::string token = "token") {
+  const auto says = [&](const std::vector<Write>& writes, std::string_view token = "token") {
     const auto done = tables_.transact(writes, token);
     EXPECT_FALSE(done);
     return done ? "" : done.error().message;
@@ -301,7 +302,7 @@ TEST_F(Tables, wrong_transactions_are_refused) {
   std::vector<Write> large;
   for (int i = 0; i < 11; ++i) {
     Item item = task(std::to_string(i), i);
-    item["payload"] = {{"S", std::string(390 * 1024, 'x')}};
+    item["payload"] = {{"S", std::string(390 * kKilobyte, 'x')}};
     large.push_back(put(item));
   }
   EXPECT_THAT(says(large), HasSubstr("cannot be larger than 4194304 bytes"));
@@ -395,7 +396,7 @@ TEST_F(Tables, a_page_that_is_just_full_promises_more) {
 TEST_F(Tables, a_page_has_one_megabyte) {
   for (int i = 1; i <= 4; ++i) {
     Item item = task(std::to_string(i), i);
-    item["payload"] = {{"S", std::string(390 * 1024, 'x')}};
+    item["payload"] = {{"S", std::string(390 * kKilobyte, 'x')}};
     make(item);
   }
   const auto page = tables_.query(queue());
