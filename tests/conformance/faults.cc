@@ -20,8 +20,8 @@ std::atomic<std::int64_t> points{0};
 Fault armed{};
 std::int64_t strike_at = 0;
 // What a connection says after a statement that has not been run.
-sqlite3* forged_connection = nullptr;
-int forged_code = SQLITE_OK;
+thread_local sqlite3* forged_connection = nullptr;
+thread_local int forged_code = SQLITE_OK;
 
 // Whether the fault strikes now. A killed process does not come back.
 bool strikes(Fault::At at) {

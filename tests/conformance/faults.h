@@ -28,8 +28,9 @@ std::string_view name(Fault::What what);
 inline constexpr int kKilledExit = local::FaultyDisk::kTornExit;
 
 // While it lives, SQLite works on it: one at a time in a process, and the first before SQLite is
-// used at all. One thread at a time; faults of statements need a program that is linked with
-// sqlite3_step and the like wrapped (CMakeLists.txt).
+// used at all. Any thread may use SQLite while faults are on, one at a time calls what is here;
+// faults of statements need a program that is linked with sqlite3_step and the like wrapped
+// (CMakeLists.txt).
 class Faults {
  public:
   Faults();

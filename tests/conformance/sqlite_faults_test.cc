@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <latch>
 #include <optional>
+#include <thread>
 #include <tuple>
 
 #include "fault_scripts.h"
@@ -104,6 +106,13 @@ bool expected(const Error& error) {
          error.code == Code::denied;  // CANTOPEN
 }
 
+// Allocations are many: a run takes its share of them, with SOSW_EVERY_POINT=1 all.
+std::int64_t step_of(Fault fault) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
+  const bool every = std::getenv("SOSW_EVERY_POINT") != nullptr;
+  return every || fault.at != Fault::At::memory ? 1 : 8;
+}
+
 using Parameter = std::tuple<Scenario, Fault>;
 class SqliteFaultsTest : public ::testing::TestWithParam<Parameter> {
  protected:
@@ -191,12 +200,8 @@ class FailingTest : public SqliteFaultsTest {
 TEST_P(FailingTest, a_call_is_done_or_not_and_can_be_repeated) {
   const auto& [scenario, fault] = GetParam();
   Stage stage(scenario);
-  // Allocations are many: each run takes its share of them, SOSW_EVERY_POINT=1 all.
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nobody sets it
-  const bool every = fault.at != Fault::At::memory || std::getenv("SOSW_EVERY_POINT") != nullptr;
-  const std::int64_t step = every ? 1 : 8;
   bool struck = true;
-  for (std::int64_t n = 1; struck; n += step) {
+  for (std::int64_t n = 1; struck; n += step_of(fault)) {
     SCOPED_TRACE(::testing::Message() << "at point " << n);
     fail_at(stage, fault, n);
     if (HasFailure()) return;
@@ -293,13 +298,14 @@ class NewFileTest : public ::testing::TestWithParam<Fault> {
 TEST_P(NewFileTest, opening_it_again_makes_a_whole_store) {
   const Fault fault = GetParam();
   const bool kills = fault.what == Fault::What::killed || fault.what == Fault::What::torn;
-  std::int64_t n = 0;
-  for (bool struck = true; struck;) {
+  std::int64_t visited = -1;
+  bool struck = true;
+  for (std::int64_t n = 1; struck; n += step_of(fault)) {
     const TemporaryFolder folder;
     StoreOptions options;
     options.path = folder.file();
-    SCOPED_TRACE(::testing::Message() << "at point " << n + 1);
-    faults_.arm(fault, ++n);
+    SCOPED_TRACE(::testing::Message() << "at point " << n);
+    faults_.arm(fault, n);
     if (kills) {
       const pid_t child = fork();
       ASSERT_GE(child, 0);
@@ -325,9 +331,69 @@ TEST_P(NewFileTest, opening_it_again_makes_a_whole_store) {
     ASSERT_TRUE((*store)->accept(job_of(3), 2, from_epoch(1'795'000'000)));
     store->reset();
     ASSERT_EQ(local::contradictions(options.path), "");
+    ++visited;
   }
-  std::cout << fmt::format("[   points ] {} visited\n", n - 1);
-  EXPECT_GT(n, 2);
+  std::cout << fmt::format("[   points ] {} visited\n", visited);
+  EXPECT_GT(visited, 0);
+}
+
+// Calls of several threads, which share a transaction as it happens.
+class SharedCommitTest : public ::testing::TestWithParam<Fault> {
+ protected:
+  Faults faults_;
+};
+
+TEST_P(SharedCommitTest, each_call_is_told_what_became_of_it) {
+  constexpr int kThreads = 4;
+  const Time now = from_epoch(1'795'000'000);
+  const TemporaryFolder folder;
+  StoreOptions options;
+  options.path = folder.file();
+  auto store = SqliteStore::open(options);
+  ASSERT_TRUE(store);
+  std::int64_t visited = -1, errors = 0;
+  bool struck = true;
+  for (std::int64_t n = 1; struck; ++n, ++visited) {
+    SCOPED_TRACE(::testing::Message() << "at point " << n);
+    std::vector<std::optional<Result<engine::Accepted>>> answers(kThreads);
+    const auto job = [n](int i) {
+      auto made = job_of(2, fmt::format("{}/{}", n, i));
+      if (i == 0) made.rows = 3;  // refused: its description has 2
+      return made;
+    };
+    faults_.arm(GetParam(), n);
+    faults_.on();
+    {
+      std::vector<std::thread> threads;
+      std::latch start(kThreads);
+      for (int i = 0; i < kThreads; ++i)
+        threads.emplace_back([&, i] {
+          const engine::Job mine = job(i);
+          start.arrive_and_wait();
+          answers[i].emplace((*store)->accept(mine, 1, now));
+        });
+      for (auto& thread : threads) thread.join();
+    }
+    faults_.off();
+    struck = faults_.struck();
+    ASSERT_FALSE(*answers[0]);
+    for (int i = 1; i < kThreads; ++i) {
+      const Result<engine::Accepted>& answer = *answers[i];
+      const auto known = (*store)->jobs(job_id(job(i).key), 1);
+      ASSERT_TRUE(known) << known.error().text();
+      ASSERT_EQ(known->size(), answer ? 1U : 0U) << job(i).key;
+      if (answer) continue;
+      ++errors;
+      ASSERT_TRUE(struck && expected(answer.error())) << answer.error().text();
+      const auto again = (*store)->accept(job(i), 1, now);
+      ASSERT_TRUE(again) << again.error().text();
+      ASSERT_FALSE(again->already);
+    }
+  }
+  store->reset();
+  EXPECT_EQ(local::contradictions(options.path), "");
+  std::cout << fmt::format("[   points ] {} visited: {} errors\n", visited, errors);
+  EXPECT_GT(errors, 0);
 }
 
 std::string test_name(const ::testing::TestParamInfo<Parameter>& test) {
@@ -356,6 +422,7 @@ std::string fault_name(const ::testing::TestParamInfo<Fault>& test) {
   return fmt::format("{}_{}", name(test.param.at), name(test.param.what));
 }
 INSTANTIATE_TEST_SUITE_P(Failures, NewFileTest, ::testing::ValuesIn(kFailures), fault_name);
+INSTANTIATE_TEST_SUITE_P(Failures, SharedCommitTest, ::testing::ValuesIn(kFailures), fault_name);
 INSTANTIATE_TEST_SUITE_P(Deaths, NewFileTest, ::testing::ValuesIn(kDeaths), fault_name);
 
 }  // namespace
