@@ -73,10 +73,17 @@ function(sosw_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:sosw_options> ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
   if(arg_COVERAGE)
-    add_dependencies(coverage_tests ${name})
+    sosw_covers(${name})
   endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# sosw_covers(PROGRAM ARGUMENT...): `./dev coverage` runs that and looks what it takes of src/core and src/engine.
+function(sosw_covers name)
+  add_dependencies(coverage_tests ${name})
+  string(JOIN " " command ${name} ${ARGN})
+  set_property(GLOBAL APPEND_STRING PROPERTY SOSW_COVERAGE_COMMANDS "${command}\n")
 endfunction()
 
 if(SOSW_DEVELOPER_MODE)
