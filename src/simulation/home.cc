@@ -49,9 +49,9 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
   settings_.scheduler.watermark = one_of<std::int64_t>(choices_, {1000, 1, 2, 3});
   settings_.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
   settings_.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
-  settings_.scheduler.schemas = {
-      {"job_schema",
-       json::object{{"chunkable_attrs", json::array{json::array{"word", json::object()}}}}}};
+  // An array in braces alone would be that array for clang, an array of it for g++.
+  const json::array attributes(1, json::array{"word", json::object()});
+  settings_.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
   settings_.health_interval_s = 15;
 
   calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0, 4000.0}));
