@@ -3,7 +3,8 @@
 """usage: check.py EXPORT REASONS
 
 EXPORT is what `llvm-cov export` prints. REASONS says why some are not taken: [a reason], then FILE: CODE for each line
-of code, without its indentation. A line there that is taken after all, or is gone, is an error too.
+of code, without its indentation; FILE: * for a file without code. A line there that is taken after all, or is gone,
+is named too.
 """
 
 import collections
@@ -66,7 +67,8 @@ def main(export, reasons_path):
             continue
         seen.add(file)
         with open(file, encoding="utf-8") as text:
-            source = [line.strip() for line in text]
+            indented = text.read().split("\n")
+        source = [line.strip() for line in indented]
         gaps = {line: "not run" for line, count in lines_of(entry["segments"]).items() if count == 0}
         lines = entry["summary"]["lines"]
         # Each instantiation of a template has branches of its own: one that takes it is enough.
@@ -77,10 +79,9 @@ def main(export, reasons_path):
             both[1] += not_taken
         for (line, column, end_line, end_column), (taken, not_taken) in branches.items():
             if taken + not_taken > 0 and not (taken and not_taken):
-                condition = source[line - 1]
-                if line == end_line:
-                    with_indent = open(file, encoding="utf-8").read().split("\n")[line - 1]
-                    condition = with_indent[column - 1 : end_column - 1]
+                if source[line - 1].startswith("switch ("):
+                    continue  # its default, where every value has a case
+                condition = indented[line - 1][column - 1 : end_column - 1] if line == end_line else source[line - 1]
                 gaps.setdefault(line, f"`{condition}` is never {'false' if taken else 'true'}")
         sides = [side for both in branches.values() for side in both]
         totals.update(lines=lines["count"], taken=lines["covered"], sides=len(sides), sides_taken=sum(map(bool, sides)))
@@ -95,14 +96,17 @@ def main(export, reasons_path):
     for folder in FOLDERS:
         for name in sorted(os.listdir(folder)):
             if name.endswith(".cc") and ours(folder + name) and folder + name not in seen:
-                missing.append(f"{folder}{name}: in no test at all")
+                if (folder + name, "*") in reasons:
+                    used.add((folder + name, "*"))
+                else:
+                    missing.append(f"{folder}{name}: in no test at all")
     unused = [f"{file}: {code}" for file, code in reasons if (file, code) not in used]
     for line in missing:
         print(line)
     for line in unused:
         print(f"{reasons_path}: is taken, or gone: {line}")
-    if missing or unused:
-        sys.exit(f"coverage: {len(missing)} not taken and without a reason in {reasons_path}, {len(unused)} reasons for nothing")
+    if missing:
+        sys.exit(f"coverage: {len(missing)} not taken and without a reason in {reasons_path}")
     print(f"coverage: all is taken, but for {len(used)} lines with their reasons in {reasons_path}")
 
 
