@@ -52,6 +52,30 @@ Error refused(std::string_view body, std::vector<std::string> attrs = {"topic", 
   return rows ? Error() : rows.error();
 }
 
+TEST(Chunking, ADescriptionWithoutOneOfItsPartsIsCorrupt) {
+  const auto whole = open_job(R"({"words": ["kia"], "isolate_words": true})");
+  ASSERT_TRUE(whole);
+  ASSERT_TRUE(JobRows::open(whole->description()));
+  for (const char* part : {"chunker", "labourer_id", "chunkable_attrs", "job"}) {
+    for (const bool present : {false, true}) {
+      json::object damaged = whole->description();
+      damaged.erase(part);
+      if (present) damaged[part] = nullptr;
+      const auto opened = JobRows::open(damaged);
+      ASSERT_FALSE(opened) << part;
+      EXPECT_EQ(opened.error().code, Code::corrupt);
+      EXPECT_THAT(opened.error().message,
+                  HasSubstr(std::string_view(part) == "chunker" ? "chunker version" : part));
+    }
+  }
+  json::object damaged = whole->description();
+  damaged["chunkable_attrs"].as_array().push_back(7);
+  EXPECT_EQ(JobRows::open(damaged).error().code, Code::corrupt);
+  damaged = whole->description();
+  damaged["dates"] = "2026-11-24";
+  EXPECT_EQ(JobRows::open(damaged).error().code, Code::corrupt);
+}
+
 TEST(Chunking, IsolatesTopicsWordsAndDays) {
   EXPECT_THAT(
       rows_of(R"({"topics": {"cars": {"words": ["kia", "vw"]}, "food": {"words": ["pie"]}},
