@@ -266,6 +266,8 @@ Result<void> Requests::commit(std::span<Move> moves) {
       failed = batch.error();
       break;
     }
+    // What was throttled before says nothing of a request whose answer is lost.
+    for (Move* move : now.moves) move->throttled = false;
     const bool single = batch->writes.size() == 1;
     const auto written = single ? write(batch->writes.front()) : transact(batch->writes);
     if (!written) {

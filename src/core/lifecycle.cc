@@ -30,8 +30,9 @@ constexpr std::array kTransitions = std::to_array<Transition>({
     {S::running, E::complete, "in two steps", S::completed},
     {S::running, E::complete, "older claim: kept in late_at", S::running},
     {S::failed, E::complete, "older claim: kept in late_at", S::failed},
-    {S::failed, E::complete, "late, without claim", S::done},
-    {S::failed, E::complete, "late, without claim, in two steps", S::completed},
+    {S::failed, E::complete, "late, by the same attempt or without claim", S::done},
+    {S::failed, E::complete, "late, by the same attempt or without claim, in two steps",
+     S::completed},
     {S::queued, E::complete, "late", S::done},
     {S::queued, E::complete, "late, in two steps", S::completed},
     {S::retry, E::complete, "late", S::done},
@@ -71,7 +72,7 @@ ReportEffect completion_effect(const Found& found) {
     case S::running:
       return found.claim == ClaimMatch::older ? kept : completes(Answer::applied);
     case S::failed:
-      if (found.claim == ClaimMatch::current) return nothing(Answer::already);
+      // The same claim may have been delivered twice: one run of the two has done the work.
       return found.claim == ClaimMatch::older ? kept : completes(Answer::late);
     case S::queued:
     case S::retry:

@@ -55,7 +55,7 @@ constexpr Cell kCells[] = {
     {S::running, M::none, Kind::failed, A::applied, "ef"},
     {S::running, M::none, Kind::failed, A::stale, "f", true},
     // failed, not yet moved
-    {S::failed, M::current, Kind::completed, A::already, ""},
+    {S::failed, M::current, Kind::completed, A::late, "c"},
     {S::failed, M::older, Kind::completed, A::stale, "l"},
     {S::failed, M::older, Kind::completed, A::stale, "", false, false, true},
     {S::failed, M::none, Kind::completed, A::late, "c"},

@@ -9,7 +9,8 @@ namespace sosw::simulation {
 std::string_view name(Fault fault) {
   constexpr std::array<std::string_view, kFaults> kNames = {
       "none",     "slow",      "refused", "lost before",  "lost after",  "delayed", "late answer",
-      "repeated", "throttled", "partly",  "crash before", "crash after", "frozen"};
+      "repeated", "throttled", "partly",  "crash before", "crash after", "frozen",
+      "stuck"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -17,14 +18,16 @@ std::string_view name(Method method) {
   constexpr std::array<std::string_view, kMethods> kNames = {
       "accept", "make_rows", "exchange",   "release", "expire", "requeue", "archive",
       "replay", "cancel",    "cancelling", "gate",    "alarms", "status",  "tasks",
-      "jobs",   "invoke",    "values",     "notify",  "append", "config",  "rows"};
+      "jobs",   "invoke",    "values",     "notify",  "append", "config",  "rows",
+      "write",  "transact",  "query",      "get"};
   return kNames[static_cast<std::size_t>(method)];
 }
 
 bool possible(Method method, Fault fault) {
   const bool read = method == Method::cancelling || method == Method::status ||
                     method == Method::tasks || method == Method::jobs || method == Method::values ||
-                    method == Method::config || method == Method::rows;
+                    method == Method::config || method == Method::rows ||
+                    method == Method::query || method == Method::get;
   const bool batch = method == Method::make_rows || method == Method::exchange ||
                      method == Method::release || method == Method::expire ||
                      method == Method::requeue || method == Method::archive ||
@@ -38,6 +41,8 @@ bool possible(Method method, Fault fault) {
       return !read && method != Method::invoke;
     case Fault::partly:
       return batch;
+    case Fault::stuck:
+      return method == Method::write || method == Method::transact;
     case Fault::refused:
     case Fault::lost_before:
     case Fault::throttled:
@@ -86,7 +91,8 @@ Fault Faults::draw(Method method) {
   const auto m = static_cast<std::size_t>(method);
   Fault fault;
   if (throttled_until_[m] > world_.now() ||
-      (store_down_until_ > world_.now() && method < Method::invoke)) {
+      (store_down_until_ > world_.now() &&
+       (method < Method::invoke || method >= Method::write))) {
     fault = Fault::throttled;
   } else if (weights_[m][0] == 0) {
     return Fault::none;

@@ -29,8 +29,9 @@ enum class Fault : std::uint8_t {
   crash_before,  // the process that called dies before it takes effect
   crash_after,   // the process dies after it took effect
   frozen,        // the whole process stands still for a while before it takes effect
+  stuck,         // no answer, and takes effect when nobody waits for it any more
 };
-inline constexpr std::size_t kFaults = 13;
+inline constexpr std::size_t kFaults = 14;
 [[nodiscard]] std::string_view name(Fault fault);
 
 enum class Method : std::uint8_t {
@@ -55,8 +56,12 @@ enum class Method : std::uint8_t {
   append,
   config,
   rows,
+  write,  // from here on of DynamoDB
+  transact,
+  query,
+  get,
 };
-inline constexpr std::size_t kMethods = 21;
+inline constexpr std::size_t kMethods = 25;
 [[nodiscard]] std::string_view name(Method method);
 // Whether that fault makes a difference at that method.
 [[nodiscard]] bool possible(Method method, Fault fault);
@@ -68,16 +73,19 @@ class Faults {
  public:
   // Chooses what kinds of accidents this run has, and how many.
   explicit Faults(World& world);
+  // Without any.
+  struct None {};
+  Faults(World& world, None) : world_(world) {}
 
   // One call by an actor of `process`. `effect` gives a Result, and does what the call does;
-  // `partly` does a part of it. With `crashes` false the process survives.
+  // `partly` does a part of it, or what is stuck.
   template <class Effect, class Partly>
   auto call(Process& process, Method method, const Effect& effect, const Partly& partly)
       -> std::invoke_result_t<Effect> {
     const Fault fault = draw(method);
     if (fault == Fault::none) return effect();
     if (const auto error = before(process, fault)) return *error;
-    if (fault == Fault::partly) {
+    if (fault == Fault::partly || fault == Fault::stuck) {
       partly();
       return no_answer();
     }

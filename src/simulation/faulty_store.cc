@@ -37,6 +37,7 @@ std::string ids(const List& list) {
 
 Result<Accepted> FaultyStore::accept(const Job& job, std::int64_t make_now, Time now) {
   return faults_.call(process_, Method::accept, [&] {
+    begins(now);
     auto answer = inner_.accept(job, make_now, now);
     seen_.changed(now);
     if (answer)
@@ -49,6 +50,7 @@ Result<Accepted> FaultyStore::accept(const Job& job, std::int64_t make_now, Time
 Result<Made> FaultyStore::make_rows(std::string_view labourer_id, std::int64_t watermark,
                                     std::int64_t at_most, Time now) {
   const auto make = [&](std::int64_t most) {
+    begins(now);
     auto answer = inner_.make_rows(labourer_id, watermark, most, now);
     seen_.changed(now);
     if (answer && answer->rows > 0)
@@ -64,6 +66,7 @@ Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
                                         std::span<const ClaimRequest> claims,
                                         const Labourers& labourers, Time now) {
   const auto some = [&](std::span<const Report> told_now, std::span<const ClaimRequest> asked) {
+    begins(now);
     auto answer = inner_.exchange(told_now, asked, labourers, now);
     seen_.changed(now);
     if (!answer) return answer;
@@ -85,6 +88,7 @@ Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
 Result<std::vector<bool>> FaultyStore::release(std::span<const Release> claims,
                                                const Labourers& labourers, Time now) {
   const auto some = [&](std::span<const Release> given) {
+    begins(now);
     auto answer = inner_.release(given, labourers, now);
     seen_.changed(now);
     if (answer && world_.traced()) {
@@ -104,6 +108,7 @@ Result<std::vector<bool>> FaultyStore::release(std::span<const Release> claims,
 Result<std::vector<Ended>> FaultyStore::expire(const Labourer& labourer, std::int64_t at_most,
                                                const StillRunning& still_running, Time now) {
   const auto some = [&](std::int64_t most) {
+    begins(now);
     auto answer = inner_.expire(labourer, most, still_running, now);
     seen_.changed(now);
     if (answer && world_.traced()) {
@@ -120,6 +125,7 @@ Result<std::vector<std::string>> FaultyStore::requeue(std::string_view labourer_
                                                       std::int64_t at_most, double longest_delay_s,
                                                       Time now) {
   const auto some = [&](std::int64_t most) {
+    begins(now);
     auto answer = inner_.requeue(labourer_id, most, longest_delay_s, now);
     seen_.changed(now);
     if (answer && !answer->empty()) world_.say("requeue:{}", ids(*answer));
@@ -132,6 +138,7 @@ Result<std::vector<std::string>> FaultyStore::requeue(std::string_view labourer_
 Result<std::vector<std::string>> FaultyStore::archive(std::string_view labourer_id,
                                                       std::int64_t at_most, Time now) {
   const auto some = [&](std::int64_t most) {
+    begins(now);
     auto answer = inner_.archive(labourer_id, most, now);
     seen_.changed(now);
     if (answer && !answer->empty()) world_.say("archive:{}", ids(*answer));
@@ -143,6 +150,7 @@ Result<std::vector<std::string>> FaultyStore::archive(std::string_view labourer_
 
 Result<std::vector<bool>> FaultyStore::replay(std::span<const std::string> task_ids, Time now) {
   const auto some = [&](std::span<const std::string> some_ids) {
+    begins(now);
     auto answer = inner_.replay(some_ids, now);
     seen_.changed(now);
     if (answer) world_.say("replay:{}", ids(some_ids));
@@ -155,6 +163,7 @@ Result<std::vector<bool>> FaultyStore::replay(std::span<const std::string> task_
 
 Result<std::int64_t> FaultyStore::cancel(std::string_view job_id, std::int64_t at_most, Time now) {
   const auto some = [&](std::int64_t most) {
+    begins(now);
     auto answer = inner_.cancel(job_id, most, now);
     seen_.changed(now);
     if (answer) world_.say("cancel job {}: {} rows left to close", brief(job_id), *answer);

@@ -21,6 +21,8 @@ class FaultyStore final : public engine::TaskStore {
     std::function<void(Time now)> changed;
     // What the store said to each report, whether the caller learns it or not.
     std::function<void(const Report&, const engine::Reported&)> answered;
+    // Before each call that may change the store; `now` as the caller gives it. May be empty.
+    std::function<void(Time now)> begins{};
   };
   // All outlive this object. Only actors of `process` call.
   FaultyStore(engine::TaskStore& inner, World& world, Process& process, Faults& faults, Seen seen)
@@ -53,6 +55,9 @@ class FaultyStore final : public engine::TaskStore {
                                               std::int64_t limit) override;
 
  private:
+  void begins(Time now) const {
+    if (seen_.begins) seen_.begins(now);
+  }
   engine::TaskStore& inner_;
   World& world_;
   Process& process_;

@@ -26,7 +26,7 @@ bool same(const TaskRow& a, const TaskRow& b) {
   return a.state == b.state && a.attempts == b.attempts && a.position == b.position &&
          a.due == b.due && a.late_kept == b.late_kept && a.silent == b.silent &&
          a.failures == b.failures && a.deadline == b.deadline && a.replays == b.replays &&
-         a.interrupted == b.interrupted && a.claim == b.claim;
+         a.interrupted == b.interrupted && a.claim == b.claim && a.started == b.started;
 }
 
 // What waits in the queue and may be claimed.
@@ -158,10 +158,19 @@ void Invariants::check_change(const Look& look, const Snapshot& now, const TaskR
   TaskLog& log = log_.tasks[is.id];
   if (is.replays != was.replays && !(was.state == State::dead && is.state == State::queued))
     breaks("lifecycle", fmt::format("task {} is replayed though it is not dead", text(is)));
-  if (log.finished && is.state != was.state && !finished_state(is.state))
+  // A failure waits where it is for whoever closes it by the completion that was kept.
+  const bool kept = is.state == State::failed && is.late_kept;
+  if (log.finished && is.state != was.state && !finished_state(is.state) && !kept)
     breaks("finished_not_started_again",
            fmt::format("task {} was reported as completed and goes from {} to {}", text(is),
                        name(was.state), name(is.state)));
+  if (is.started != was.started && !is.started.empty()) {
+    take(was.state, Event::start, is.state);
+    const auto asked = log_.starts.find(is.started);
+    if (asked == log_.starts.end() || asked->second != is.claim || !was.started.empty())
+      breaks("start_fence", fmt::format("task {} is started by {} after {}", text(is), is.started,
+                                        was.started.empty() ? "nobody" : was.started));
+  }
   if (is.late_kept && !was.late_kept) {
     take(was.state, Event::complete, is.state == State::running ? State::running : is.state);
     const bool known = std::any_of(log.claims.begin(), log.claims.end(),
@@ -257,6 +266,8 @@ void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
   if (is.attempts != was.attempts - 1)
     breaks("attempts_exact",
            fmt::format("task {} is given back after {} attempts", text(is), was.attempts));
+  if (!was.started.empty())
+    breaks("start_fence", fmt::format("task {} is given back, and {} runs it", text(is), was.started));
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (claim == nullptr) return breaks("lifecycle", fmt::format("task {} had no claim", text(is)));
   const bool owner_died = !claim->owner->alive() || claim->owner->life() != claim->life;
@@ -274,7 +285,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   }
   if (was.state != State::running && was.state != State::failed)
     return take(was.state, Event::expire, is.state);  // there is no such row: it breaks
-  if (was.late_kept || is.late_kept)
+  if ((was.late_kept || is.late_kept) && is.state != State::failed)
     breaks(
         "finished_not_started_again",
         fmt::format("task {} had a completion that was kept, and is {}", text(is), name(is.state)));
@@ -301,7 +312,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
              fmt::format("task {} ends by a failure of another claim", text(was)));
   } else {
     take(was.state, Event::expire, is.state);
-    if (was.deadline > look.now)
+    if (was.state == State::running && was.deadline > look.now)
       breaks("expires_in_time",
              fmt::format("task {} is ended {} s before its deadline", text(was),
                          std::chrono::duration<double>(was.deadline - look.now).count()));
@@ -311,6 +322,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   if (is.attempts != was.attempts)
     breaks("attempts_exact",
            fmt::format("task {} had {} attempts, is {}", text(is), was.attempts, name(is.state)));
+  if (is.state == State::failed) return;
   if ((is.attempts >= labourer.max_attempts) != (is.state == State::dead))
     breaks("attempts_maximum", fmt::format("task {} is {} at {} attempts of {}", text(is),
                                            name(is.state), is.attempts, labourer.max_attempts));
@@ -334,6 +346,8 @@ void Invariants::check_completion(const Look&, const TaskRow& was, const TaskRow
                    std::any_of(log.claims.begin(), log.claims.end(),
                                [](const ClaimLog& claim) { return claim.completed; });
   if (!any) breaks("report_ends_its_claim_only", fmt::format("nobody completed {}", text(is)));
+  if (was.state == State::failed && is.state == State::done && is.late_kept)
+    return take(was.state, Event::expire, is.state);
   if (was.state != State::running) return take(was.state, Event::complete, is.state);
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (is.late_kept) {  // perhaps only just now, by another report of the same exchange
@@ -375,8 +389,9 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
       if (i < before.size() && before[i].job == is.job && before[i].row == is.row)
         was = &before[i++];
       if (is.labourer_id != labourer_id) continue;
-      if (is.state == State::queued) ++queued;
+      if (is.state == State::queued && (was == nullptr || is.since <= look.seen_until)) ++queued;
       if (was == nullptr || was->state != State::queued || is.state != State::queued) continue;
+      if (is.since > look.seen_until) continue;
       oldest = std::min(oldest, is.position);
       newest = std::max(newest, is.position);
       if (claimable(now, is)) oldest_claimable = std::min(oldest_claimable, is.position);
@@ -475,7 +490,7 @@ void Invariants::at_the_end(std::size_t waiting_alarms) {
     if (task.state == State::cancelled) ++counted[task.job].cancelled;
     if (!closed(task.state))
       breaks("progress", fmt::format("task {} is {} still", text(task), name(task.state)));
-    if (log.finished && task.state != State::done)
+    if ((log.finished || log.letter) && task.state != State::done)
       breaks(
           "finished_not_started_again",
           fmt::format("task {} was reported as completed and is {}", text(task), name(task.state)));

@@ -36,6 +36,8 @@ class Invariants {
     std::int64_t make_now;
     // Whether his host has that attempt and will tell its end.
     const std::function<bool(std::string_view, std::string_view)>& still_running;
+    // He may not have seen what changed later than that (true time).
+    Time seen_until = Time::max();
   };
   // Takes `now` and gives back the one before it, so that its memory is used again.
   void look(const Look& look, Snapshot& now);

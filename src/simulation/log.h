@@ -32,6 +32,7 @@ struct TaskLog {
   bool failed_without_claim = false;
   bool replay_asked = false;
   bool finished = false;  // a report of a completion was answered: the store knows
+  bool letter = false;    // and this one lies in a letter: the store will know
   int deaths = 0;
   bool claim_known(std::string_view token) const {
     for (const ClaimLog& claim : claims) {
@@ -46,6 +47,7 @@ struct Log {
   std::set<std::string, std::less<>> cancels_asked;  // job ids
   std::map<std::string, int, std::less<>> alarmed;   // by task: alarms that were delivered
   std::set<std::int64_t> alarms_delivered;           // their numbers
+  std::map<std::string, std::string, std::less<>> starts;  // claims, by the run that asked
 
   // Null: the store has never given that claim out.
   ClaimLog* claim(std::string_view task_id, std::string_view token) {

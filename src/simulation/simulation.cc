@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "simulation/fleet.h"
 #include "simulation/home.h"
 
 namespace sosw::simulation {
@@ -28,23 +29,38 @@ class Silence {
   spdlog::level::level_enum before_;
 };
 
+template <class Place>
+bool live(Place& place, World& world, Invariants& invariants, const Settings& settings) {
+  place.begin();
+  bool over = false;
+  world.run(after(place.calm_at(), kTimeToEnd), settings.most_steps, [&] {
+    place.after_event();
+    over = invariants.broken().has_value() || (world.calm() && place.settled());
+    return over;
+  });
+  if (!invariants.broken()) invariants.at_the_end(place.waiting_alarms());
+  return over;
+}
+
 }  // namespace
 
 Outcome simulate(const Settings& settings, Choices& choices) {
   const Silence silence;
+  using Where = Settings::Place;
+  const bool far_away = settings.place == Where::either ? choices.below(2) == 1
+                                                        : settings.place == Where::fleet;
   World world(choices, settings.traced);
   Faults faults(world);
   Log log;
   Invariants invariants(log);
-  Home home(world, faults, log, invariants);
-  home.begin();
   bool over = false;
-  world.run(after(home.calm_at(), kTimeToEnd), settings.most_steps, [&] {
-    home.after_event();
-    over = invariants.broken().has_value() || (world.calm() && home.settled());
-    return over;
-  });
-  if (!invariants.broken()) invariants.at_the_end(home.waiting_alarms());
+  if (far_away) {
+    Fleet fleet(world, faults, log, invariants);
+    over = live(fleet, world, invariants, settings);
+  } else {
+    Home home(world, faults, log, invariants);
+    over = live(home, world, invariants, settings);
+  }
   if (!over && !invariants.broken())
     invariants.breaks("progress", fmt::format("no end after {} steps", world.events()));
   Outcome outcome;

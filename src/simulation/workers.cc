@@ -38,6 +38,13 @@ void Workers::deliver(const engine::Invocation& invocation, Process* host) {
           ? static_cast<double>(invocation.labourer->duration_s + invocation.labourer->cooldown_s)
           : run->timeout_s;
   at_work_.push_back(run);
+  if (ways_.admit && host == nullptr)
+    return ways_.admit(invocation, [this, run, lifetime] { begin(run, lifetime); });
+  begin(run, lifetime);
+}
+
+void Workers::begin(const RunPtr& run, double lifetime) {
+  Process* host = run->host;
   Choices& choices = world_.choices();
   enum : std::uint8_t {
     succeeds,

@@ -25,6 +25,8 @@ class Workers {
         call_assistant;
     // The host has seen the end of an attempt, and tells its engine this.
     std::function<void(Process& host, std::vector<Report>)> ended;
+    // Whether one that no host runs may begin: calls `begin` later, or never. Empty: all may.
+    std::function<void(const engine::Invocation&, std::function<void()> begin)> admit{};
   };
   Workers(World& world, Ways ways);
 
@@ -50,6 +52,7 @@ class Workers {
     int tries = 0;
   };
   using RunPtr = std::shared_ptr<Run>;
+  void begin(const RunPtr& run, double lifetime);
   void later(const RunPtr& run, double seconds, std::function<void()> what);
   void complete(const RunPtr& run, bool knows_its_claim);
   void fail(const RunPtr& run, bool knows_its_claim, bool tells_itself);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Runs seeds of the simulation, and stops at the first one that breaks an invariant, with its story
 // made as short as it can be.
-//   simulation_seeds FIRST COUNT [--without-guard NAME]
+//   simulation_seeds FIRST COUNT [--home|--fleet] [--without-guard NAME]
+//   simulation_seeds FIRST 1 [--home|--fleet] --story   prints it, whatever becomes of it
 //   simulation_seeds --shard N OF   its part of SOSW_SIMULATION_SEEDS (20,000) seeds from
 //                                   SOSW_SIMULATION_FIRST (0) on; together they must meet every
 //                                   fault at every method and every transition
@@ -24,6 +25,8 @@ struct Arguments {
   std::uint64_t first = 0, count = 1;
   double minutes = 0;  // 0: by count
   std::string without_guard;
+  Settings::Place place = Settings::Place::either;
+  bool story = false;
   bool coverage = false;  // an error when some fault or transition was never taken
 };
 
@@ -82,7 +85,7 @@ int run(const Arguments& arguments) {
   const auto elapsed = [&] {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   };
-  const Settings settings;
+  const Settings settings{.traced = arguments.story, .place = arguments.place};
   Coverage coverage;
   std::uint64_t steps = 0;
   double simulated = 0;
@@ -97,6 +100,7 @@ int run(const Arguments& arguments) {
     steps += outcome.steps;
     simulated += outcome.lasted_s;
     coverage.add(outcome);
+    if (arguments.story) fmt::print("{}", story(outcome.trace));
     if (!outcome.broken) continue;
     fmt::print("seed {} breaks {}: {}\n", seed, outcome.broken->invariant, outcome.broken->what);
     fmt::print("  {} choices, {} steps, {:.1f} s\n", choices.taken().size(), outcome.steps,
@@ -104,7 +108,7 @@ int run(const Arguments& arguments) {
     if (!arguments.without_guard.empty()) return 1;
     const Recorded recorded = simplest(settings, choices, outcome.broken->invariant);
     Choices simpler(recorded);
-    const Outcome told = simulate({.traced = true}, simpler);
+    const Outcome told = simulate({.traced = true, .place = arguments.place}, simpler);
     fmt::print("\n{}\nchoices: {}\n", story(told.trace), fmt::join(recorded, ", "));
     fmt::print("repeat it with: sosw chaos --seed {}\n", seed);
     return 1;
@@ -124,7 +128,15 @@ int main(int argc, char** argv) {
     const char* text = std::getenv(variable);
     return text == nullptr ? otherwise : number(text, variable);
   };
-  const std::vector<std::string> words(argv + 1, argv + argc);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.back() == "--story") {
+    arguments.story = true;
+    words.pop_back();
+  }
+  if (words.size() > 2 && (words[2] == "--home" || words[2] == "--fleet")) {
+    arguments.place = words[2] == "--home" ? Settings::Place::home : Settings::Place::fleet;
+    words.erase(words.begin() + 2);
+  }
   if (words.size() == 3 && words[0] == "--shard") {
     const std::uint64_t all = setting("SOSW_SIMULATION_SEEDS", 20'000);
     const std::uint64_t shard = number(argv[2], "N"), of = number(argv[3], "OF");

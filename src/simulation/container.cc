@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// See container.h.
+#include "simulation/container.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sosw::simulation {
+namespace {
+
+constexpr double kLongestRun = 50;  // s; then a handler comes to its end
+constexpr std::int64_t kClosedAtOnce = 100;
+
+double seconds_between(Time from, Time to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+}  // namespace
+
+Container::Container(Surroundings& around, std::string name, bool leaves_letters)
+    : around_(around),
+      world_(around.world),
+      process_(around.world, std::move(name)),
+      leaves_letters_(leaves_letters),
+      none_(around.world, Faults::None()) {
+  caller_.process = &process_;
+  process_.on_death = [this] { died(); };
+}
+
+Container::~Container() {
+  process_.on_death = {};
+  world_.kill(process_);
+}
+
+void Container::begin(const Labourers& configured) {
+  process_.begin();
+  caller_.labourers = configured;
+  ++begun_;
+  Process& process = process_;
+  tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
+                                           around_.changed);
+  cloud::TableStore::Options options;
+  options.holder = fmt::format("{} {}", process.name(), begun_);
+  options.nonce = options.holder;
+  options.leaves_letters = leaves_letters_;
+  options.task_step = around_.task_step;
+  for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
+  options.pause = [this](int round) {
+    world_.sleep(world_.calm() ? 0.1 * round
+                               : 0.01 * (1 << std::min(round, 8)) *
+                                     (1 + world_.choices().below(4)));
+  };
+  table_store_ = std::make_unique<cloud::TableStore>(*tables_, options);
+  store_ = std::make_unique<FaultyStore>(
+      *table_store_, world_, process, none_,
+      FaultyStore::Seen{[](Time) {}, around_.answered, [this](Time now) {
+                          caller_.told = now;
+                          caller_.began = world_.now();
+                        }});
+  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
+                                             around_.workers, around_.invoke_trouble);
+  metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric);
+  notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
+  audit_ = std::make_unique<FaultyAuditLog>(process, around_.faults);
+  ecology_ = std::make_unique<engine::EcologyManager>(*metrics_);
+  const auto& settings = around_.settings;
+  task_manager_ = std::make_unique<engine::TaskManager>(*store_, settings.task_manager);
+  scheduler_ =
+      std::make_unique<engine::Scheduler>(*store_, process, audit_.get(), settings.scheduler);
+  orchestrator_ = std::make_unique<engine::Orchestrator>(
+      *store_, *invoker_, *ecology_, process, audit_.get(), settings.orchestrator);
+  scavenger_ =
+      std::make_unique<engine::Scavenger>(*store_, process, audit_.get(), settings.scavenger);
+  assistant_ = std::make_unique<engine::WorkerAssistant>(
+      [this](const Report& report) -> Result<engine::Reported> {
+        auto exchanged = store_->exchange({&report, 1}, {}, labourers(), process_.now());
+        if (!exchanged) return exchanged.error();
+        return exchanged->reported.front();
+      },
+      process, audit_.get());
+}
+
+void Container::invoke(const Labourers& configured, std::function<bool(Container&)> body,
+                       std::function<void(bool)> over) {
+  if (!process_.alive()) begin(configured);
+  caller_.labourers = configured;
+  busy_ = true;
+  over_ = std::move(over);
+  world_.start(process_, "run", [this, body = std::move(body)] {
+    const bool good = body(*this);
+    world_.in(0, [this, good, begun = begun_] {
+      if (busy_ && begun == begun_) end(good);
+    });
+  });
+}
+
+void Container::end(bool good) {
+  busy_ = false;
+  if (over_) std::exchange(over_, {})(good);
+}
+
+void Container::kill() { world_.kill(process_); }
+
+void Container::died() {
+  world_.say_as(process_.name(), "dies");
+  assistant_.reset();
+  scavenger_.reset();
+  orchestrator_.reset();
+  scheduler_.reset();
+  task_manager_.reset();
+  ecology_.reset();
+  store_.reset();
+  table_store_.reset();
+  if (!busy_) return;
+  busy_ = false;
+  if (over_) world_.in(0, [over = std::exchange(over_, {})] { over(false); });
+}
+
+std::vector<std::string_view> Container::names() const {
+  std::vector<std::string_view> names;
+  for (const auto& [id, labourer] : labourers()) names.emplace_back(id);
+  return names;
+}
+
+bool Container::continue_jobs(double at_most_s) {
+  const Time until = after(process_.now(), at_most_s);
+  for (;;) {
+    const auto pass = scheduler_->continue_jobs(names());
+    if (!pass.skipped.empty()) return false;
+    if (!pass.more || process_.now() >= until) return true;
+  }
+}
+
+Result<engine::Accepted> Container::schedule(const json::value& event, std::string key) {
+  return scheduler_->schedule(labourers(), event, std::move(key));
+}
+
+bool Container::orchestrate() {
+  const Time began = process_.now();
+  engine::Labourers labourers = *caller_.labourers;
+  const auto status = store_->status();
+  if (!status) return false;
+  orchestrator_->look_at_gates(*status, process_.now());
+  (void)task_manager_->register_labourers(labourers);
+  (void)ecology_->refresh(labourers, process_.now());
+  (void)continue_jobs(5);
+  bool good = true;
+  for (;;) {
+    const auto pass = orchestrator_->orchestrate(labourers, names(), {});
+    good = good && pass;
+    if (!pass || !pass->full_batch || seconds_between(began, process_.now()) > kLongestRun) break;
+  }
+  if (const auto alarms = orchestrator_->take_alarms(); !alarms.empty())
+    (void)notifier_->notify(alarms);
+  (void)table_store_->give_back_leases();
+  return good;
+}
+
+bool Container::scavenge() {
+  const auto pass = scavenger_->scavenge(labourers(), names(), {});
+  if (const auto left = store_->cancelling(); left) {
+    for (const std::string& job : *left) (void)store_->cancel(job, kClosedAtOnce, process_.now());
+  }
+  (void)continue_jobs(5);
+  const auto sent = engine::flush_alarms(*store_, *notifier_);
+  return pass.skipped.empty() && sent;
+}
+
+}  // namespace sosw::simulation

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// One warm or cold Lambda environment of an Essential: a process with its own clock and its own
+// store on the tables.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "cloud/table_store.h"
+#include "engine/ecology_manager.h"
+#include "engine/orchestrator.h"
+#include "engine/scavenger.h"
+#include "engine/scheduler.h"
+#include "engine/task_manager.h"
+#include "engine/worker_assistant.h"
+#include "simulation/faulty_ports.h"
+#include "simulation/faulty_store.h"
+#include "simulation/faulty_tables.h"
+
+namespace sosw::simulation {
+
+// What all of a fleet reach. All outlive it.
+struct Surroundings {
+  World& world;
+  Faults& faults;
+  Log& log;
+  ModelTables& tables;
+  Workers& workers;
+  const Result<std::optional<double>>& metric;
+  std::uint32_t invoke_trouble = 0;
+  struct Essentials {
+    engine::Orchestrator::Settings orchestrator;
+    engine::Scavenger::Settings scavenger;
+    engine::TaskManager::Settings task_manager;
+    engine::Scheduler::Settings scheduler;
+  } settings{};
+  std::int64_t task_step = kTaskStep;
+  FaultyTables::Changed changed{};
+  std::function<void(const Report&, const engine::Reported&)> answered{};
+};
+
+class Container {
+ public:
+  // `leaves_letters`: the role reaches no table but that of the tasks.
+  Container(Surroundings& around, std::string name, bool leaves_letters);
+  ~Container();
+  Container(const Container&) = delete;
+  Container& operator=(const Container&) = delete;
+
+  [[nodiscard]] Process& process() { return process_; }
+  [[nodiscard]] bool busy() const { return busy_; }
+  // One invocation: of the objects that are there (warm) or, when it is dead, of new ones,
+  // configured so. `body` may die anywhere. `over`: once, outside of actors, whether the body has
+  // come to its end and given true. REQUIRES: not busy.
+  using Labourers = std::shared_ptr<const engine::Labourers>;
+  void invoke(const Labourers& configured, std::function<bool(Container&)> body,
+              std::function<void(bool)> over);
+  // The environment is given up.
+  void kill();
+
+  // --- For the body
+
+  // One pass of each Essential over all labourers, as its handler does. False: something failed.
+  bool orchestrate();
+  bool scavenge();
+  // Makes rows of open jobs for so long.
+  bool continue_jobs(double at_most_s);
+  Result<engine::Accepted> schedule(const json::value& event, std::string key);
+
+  engine::TaskStore& store() { return *store_; }
+  cloud::TableStore& table_store() { return *table_store_; }
+  engine::WorkerAssistant& assistant() { return *assistant_; }
+  engine::TaskManager& task_manager() { return *task_manager_; }
+  [[nodiscard]] const engine::Labourers& labourers() const { return *caller_.labourers; }
+
+ private:
+  void begin(const Labourers& configured);
+  void died();
+  void end(bool good);
+  [[nodiscard]] std::vector<std::string_view> names() const;
+
+  Surroundings& around_;
+  World& world_;
+  Process process_;
+  const bool leaves_letters_;
+  Faults none_;
+  Caller caller_;
+  bool busy_ = false;
+  int begun_ = 0;
+  std::function<void(bool)> over_;
+  std::unique_ptr<FaultyTables> tables_;
+  std::unique_ptr<cloud::TableStore> table_store_;
+  std::unique_ptr<FaultyStore> store_;
+  std::unique_ptr<FaultyInvoker> invoker_;
+  std::unique_ptr<FaultyMetrics> metrics_;
+  std::unique_ptr<FaultyNotifier> notifier_;
+  std::unique_ptr<FaultyAuditLog> audit_;
+  std::unique_ptr<engine::EcologyManager> ecology_;
+  std::unique_ptr<engine::TaskManager> task_manager_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
+  std::unique_ptr<engine::Orchestrator> orchestrator_;
+  std::unique_ptr<engine::Scavenger> scavenger_;
+  std::unique_ptr<engine::WorkerAssistant> assistant_;
+};
+
+}  // namespace sosw::simulation

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// See faulty_tables.h.
+#include "simulation/faulty_tables.h"
+
+#include <algorithm>
+
+namespace sosw::simulation {
+
+using cloud::Item;
+using cloud::Refusal;
+using cloud::Write;
+using cloud::Written;
+
+namespace {
+
+// What a client of DynamoDB says of all that is not an answer.
+template <class T>
+Result<T> as_no_answer(Result<T> answer) {
+  if (answer || answer.error().code != Code::exhausted) return answer;
+  return Error{Code::unavailable, answer.error().message, {}};
+}
+
+std::string_view name(Refusal why) {
+  constexpr std::string_view kNames[] = {"-", "condition", "conflict", "throttled", "too large"};
+  return kNames[static_cast<std::size_t>(why)];
+}
+
+std::string key_of(const Write& write) {
+  const auto* id = write.item.if_contains("task_id");
+  const auto* text = id ? id->as_object().if_contains("S") : nullptr;
+  std::string key = text ? std::string(text->as_string()) : "?";
+  if (key.size() == 32) key = fmt::format("{}..{}", key.substr(0, 4), key.substr(29));
+  return key;
+}
+
+}  // namespace
+
+void FaultyTables::say(std::span<const Write> writes, const Result<Written>& written) {
+  if (!world_.traced()) return;
+  std::string text;
+  for (std::size_t i = 0; i < writes.size(); ++i) {
+    constexpr std::string_view kKinds[] = {"put", "update", "delete"};
+    const Write& write = writes[i];
+    text += fmt::format("{}{} {} in {}", i == 0 ? "" : "; ",
+                        kKinds[static_cast<std::size_t>(write.kind)], key_of(write),
+                        write.table.substr(5));
+    if (written && i < written->refused.size() && written->refused[i].why != Refusal::none)
+      text += fmt::format(" ({})", name(written->refused[i].why));
+  }
+  if (!written) text += fmt::format(": {}", written.error().message);
+  else if (!written->done) text += ": refused";
+  world_.say("  {}", text);
+}
+
+// `later` gives the same effect, with all that it needs: the request may be stuck on its way, and
+// arrive when its sender has given it up.
+template <class Effect, class Later>
+auto FaultyTables::change(Method method, const Effect& effect, const Later& later) {
+  const auto now = [&] {
+    auto answer = effect();
+    changed_(caller_);
+    return answer;
+  };
+  const auto stuck = [&] {
+    constexpr double kDelays[] = {1, 5, 30, 120, 290};
+    world_.in(kDelays[world_.choices().below(5)],
+              [then = later(), caller = caller_, changed = changed_, world = &world_] {
+                world->say_as(caller.process->name(), "a request that was stuck arrives");
+                then();
+                changed(caller);
+              });
+  };
+  return as_no_answer(faults_.call(*caller_.process, method, now, stuck));
+}
+
+Result<Written> FaultyTables::write(const Write& write) {
+  auto answer = change(
+      Method::write, [&] { return inner_.write(write); },
+      [&] { return [this_inner = &inner_, write] { (void)this_inner->write(write); }; });
+  say({&write, 1}, answer);
+  return answer;
+}
+
+Result<Written> FaultyTables::transact(std::span<const Write> writes, std::string_view token) {
+  auto answer = change(
+      Method::transact, [&] { return inner_.transact(writes, token); },
+      [&] {
+        return [this_inner = &inner_, all = std::vector(writes.begin(), writes.end()),
+                token = std::string(token)] { (void)this_inner->transact(all, token); };
+      });
+  say(writes, answer);
+  return answer;
+}
+
+Result<cloud::Page> FaultyTables::query(const cloud::Query& query) {
+  return as_no_answer(faults_.call(*caller_.process, Method::query,
+                                   [&] { return inner_.query(query); }));
+}
+
+Result<std::vector<std::optional<Item>>> FaultyTables::get(std::span<const cloud::Key> keys) {
+  return as_no_answer(
+      faults_.call(*caller_.process, Method::get, [&] { return inner_.get(keys); }));
+}
+
+Result<void> FaultyTables::append(std::string_view table, std::span<const Item> items) {
+  return change(
+      Method::append, [&] { return inner_.append(table, items); }, [] { return [] {}; });
+}
+
+}  // namespace sosw::simulation

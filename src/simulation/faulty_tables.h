@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// DynamoDB as one process reaches it: with every accident that can happen on the way.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/tables.h"
+#include "engine/ports.h"
+#include "simulation/faults.h"
+#include "simulation/model_tables.h"
+
+namespace sosw::simulation {
+
+// Who asks for a change of the tables, and what he believes.
+struct Caller {
+  Process* process = nullptr;
+  std::shared_ptr<const engine::Labourers> labourers;
+  Time told{};   // the time that he gave to the store
+  Time began{};  // true time: all that he has looked at is from then on
+};
+
+class FaultyTables final : public cloud::Tables {
+ public:
+  // After each request that may have changed the tables, at that moment.
+  using Changed = std::function<void(const Caller&)>;
+  // All outlive this object. Only actors of the caller's process call.
+  FaultyTables(ModelTables& inner, World& world, Faults& faults, const Caller& caller,
+               Changed changed)
+      : inner_(inner),
+        world_(world),
+        faults_(faults),
+        caller_(caller),
+        changed_(std::move(changed)) {}
+
+  Result<cloud::Written> write(const cloud::Write& write) override;
+  Result<cloud::Written> transact(std::span<const cloud::Write> writes,
+                                  std::string_view token) override;
+  Result<cloud::Page> query(const cloud::Query& query) override;
+  Result<std::vector<std::optional<cloud::Item>>> get(std::span<const cloud::Key> keys) override;
+  Result<void> append(std::string_view table, std::span<const cloud::Item> items) override;
+
+ private:
+  template <class Effect, class Later>
+  auto change(Method method, const Effect& effect, const Later& later);
+  void say(std::span<const cloud::Write> writes, const Result<cloud::Written>& written);
+
+  ModelTables& inner_;
+  World& world_;
+  Faults& faults_;
+  const Caller& caller_;
+  const Changed changed_;
+};
+
+}  // namespace sosw::simulation

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: MIT
+// See fleet.h.
+#include "simulation/fleet.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sosw::simulation {
+namespace {
+
+constexpr int kCooldown = 8;
+constexpr double kLag = 5;  // s that an index may be behind
+constexpr int kStartTries = 3;
+
+template <class T, std::size_t N>
+T one_of(Choices& choices, const T (&list)[N]) {
+  return list[choices.below(N)];
+}
+
+}  // namespace
+
+Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
+    : world_(world),
+      choices_(world.choices()),
+      faults_(faults),
+      log_(log),
+      invariants_(invariants),
+      picture_(world) {
+  ModelTables::Options options;
+  options.index_lag_s = kLag;
+  tables_.emplace(
+      sosw_tables(), [this] { return world_.now(); },
+      [this](std::uint32_t bound, const char* what) { return decide(bound, what); }, options);
+  tables_->watch([this](std::string_view table, const cloud::Item* before,
+                        const cloud::Item* after) { picture_.changed(table, before, after); });
+
+  auto labourers = std::make_shared<engine::Labourers>();
+  const std::uint32_t n = 1 + choices_.below(3);
+  for (std::uint32_t i = 0; i < n; ++i) {
+    Labourer labourer = some_labourer(std::string(1, static_cast<char>('a' + i)));
+    invariants_.configured(labourer);
+    labourers->emplace(labourer.id, labourer);
+  }
+  labourers_ = configured_ = std::move(labourers);
+
+  workers_.emplace(
+      world_,
+      Workers::Ways{[this](Process*, json::object event, const std::string&,
+                           std::function<void(bool)> heard) {
+                      call_assistant(std::move(event), std::move(heard));
+                    },
+                    [](Process&, const std::vector<Report>&) {},
+                    [this](const engine::Invocation& invocation, std::function<void()> begin) {
+                      admit(invocation, std::move(begin));
+                    }});
+  around_.emplace(Surroundings{world_, faults_, log_, *tables_, *workers_, metric_});
+  auto& settings = around_->settings;
+  settings.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2});
+  settings.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3});
+  settings.scavenger.retry_tasks_limit = one_of<std::int64_t>(choices_, {-1, 1});
+  settings.scheduler.watermark = one_of<std::int64_t>(choices_, {1'000'000, 1000, 1, 3});
+  settings.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
+  settings.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings.scheduler.schemas = {
+      {"job_schema",
+       json::object{{"chunkable_attrs", json::array{json::array{"word", json::object()}}}}}};
+  if (choices_.chance(10)) around_->task_step = 400'000'000;
+  around_->changed = [this](const Caller& caller) { changed(caller); };
+  around_->answered = [this](const Report& report, const engine::Reported& reported) {
+    answered(report, reported);
+  };
+
+  calm_at_ = after(kBeginning, one_of(choices_, {100.0, 30.0, 300.0, 1000.0}));
+  left_to_happen_ = static_cast<int>(choices_.below(12));
+  around_->invoke_trouble = one_of<std::uint32_t>(choices_, {0, 3, 10, 30});
+  trouble_ = one_of<std::uint32_t>(choices_, {0, 5, 30, 150});
+  lag_ = one_of<std::uint32_t>(choices_, {0, 10, 60});
+  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
+  every_s_ = one_of(choices_, {15.0, 60.0});
+  fence_ = !choices_.chance(25);
+  for (int i = 1; i <= 2; ++i) {
+    orchestrators_.push_back(
+        std::make_unique<Container>(*around_, fmt::format("orchestrator {}", i), false));
+    scavengers_.push_back(
+        std::make_unique<Container>(*around_, fmt::format("scavenger {}", i), false));
+  }
+}
+
+Fleet::~Fleet() {
+  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_})
+    pool->clear();
+}
+
+Labourer Fleet::some_labourer(std::string id) {
+  Labourer labourer;
+  labourer.id = std::move(id);
+  labourer.arn = "arn:aws:lambda:us-west-2:000000000000:function:" + labourer.id;
+  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4));
+  labourer.max_attempts = one_of(choices_, {3, 1, 2});
+  labourer.timeout_s = one_of(choices_, {10, 4, 30});
+  labourer.duration_s = labourer.timeout_s;
+  labourer.cooldown_s = kCooldown;
+  labourer.expiry = Expiry::deadline;
+  labourer.on_restart = OnRestart::wait;
+  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
+  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+  if (choices_.chance(20)) labourer.retry.jitter = RetryPolicy::Jitter::full;
+  labourer.retry_base_s = *labourer.retry.base_s;
+  if (choices_.chance(20)) {
+    HealthMetric metric;
+    metric.details = {{"name", "load"}};
+    metric.feelings = {{4, 10.0}, {3, 20.0}, {2, 30.0}, {1, 40.0}};
+    if (choices_.chance(30)) metric.no_data = 0;
+    labourer.health_metrics.emplace("load", metric);
+  }
+  return labourer;
+}
+
+// As it was at first, or with some labourers gone or configured otherwise.
+std::shared_ptr<const engine::Labourers> Fleet::some_configuration() {
+  auto labourers = std::make_shared<engine::Labourers>(*labourers_);
+  for (const auto& [id, known] : *labourers_) {
+    Labourer& labourer = labourers->at(id);
+    switch (choices_.weighted({5, 1, 1, 1, 1})) {
+      case 1:
+        world_.say_as("operator", "labourer {} is configured no more", id);
+        labourers->erase(id);
+        break;
+      case 2:
+        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4));
+        world_.say_as("operator", "labourer {} gets a limit of {}", id,
+                      labourer.max_simultaneous_invocations);
+        break;
+      case 3:
+        labourer.max_attempts = static_cast<int>(1 + choices_.below(4));
+        world_.say_as("operator", "labourer {} gets {} attempts", id, labourer.max_attempts);
+        invariants_.configured(labourer);
+        break;
+      case 4:
+        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
+        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+        labourer.retry.base_s = labourer.retry_base_s;
+        break;
+      default:
+        break;
+    }
+  }
+  return labourers;
+}
+
+// --- The tables
+
+// Lost, late and repeated requests are on the caller's side; here is what DynamoDB itself does.
+std::uint32_t Fleet::decide(std::uint32_t bound, std::string_view what) {
+  if (world_.calm() && !what.starts_with("index") && !what.starts_with("age")) return 0;
+  if (what == "index is behind") return lag_ > 0 && choices_.chance(lag_) ? 1 : 0;
+  if (what == "fault of a write" || what == "fault of a transaction")
+    return trouble_ == 0 ? 0 : choices_.weighted({1000 - 2 * trouble_, trouble_, trouble_});
+  if (what == "fault of a query" || what == "fault of a get")
+    return trouble_ == 0 ? 0 : choices_.weighted({1000 - trouble_, trouble_});
+  if (what == "fault of an append") return 0;
+  return choices_.below(bound);
+}
+
+void Fleet::changed(const Caller& caller) {
+  if (!picture_.dirty()) return;
+  if (const auto wrong = picture_.look(scratch_)) invariants_.breaks(wrong->invariant, wrong->what);
+  static const std::function<bool(std::string_view, std::string_view)> kNobodyKnows =
+      [](std::string_view, std::string_view) { return false; };
+  const auto& settings = around_->settings.scheduler;
+  invariants_.look({*caller.process, *caller.labourers, caller.told, settings.watermark,
+                    settings.make_now, kNobodyKnows, after(caller.began, -kLag)},
+                   scratch_);
+}
+
+void Fleet::answered(const Report& report, const engine::Reported& reported) {
+  if (reported.answer == Answer::late && !reported.state) {
+    if (report.kind == Report::Kind::completed) log_.tasks[report.task_id].letter = true;
+    return;
+  }
+  invariants_.answered(report, reported);
+}
+
+void Fleet::note(const Report& report) {
+  const bool completed = report.kind == Report::Kind::completed;
+  if (report.claim.empty()) {
+    TaskLog& task = log_.tasks[report.task_id];
+    (completed ? task.completed_without_claim : task.failed_without_claim) = true;
+  } else if (ClaimLog* claim = log_.claim(report.task_id, report.claim)) {
+    (completed ? claim->completed : claim->failed) = true;
+  }
+}
+
+// --- Processes
+
+Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
+                       bool leaves_letters) {
+  for (auto& one : pool) {
+    if (one->busy()) continue;
+    // A warm environment may be used again, or another one is started in its place.
+    if (one->process().alive() && !world_.calm() && choices_.weighted({4, 1}) == 1) one->kill();
+    return one.get();
+  }
+  if (pool.size() >= most) return nullptr;
+  pool.push_back(std::make_unique<Container>(
+      *around_, fmt::format("{} {}", name, pool.size() + 1), leaves_letters));
+  return pool.back().get();
+}
+
+void Fleet::tick(Container& container, bool (Container::*pass)(), std::string_view what) {
+  world_.in(world_.calm() ? 15 : every_s_, [this, &container, pass, what] {
+    tick(container, pass, what);
+  });
+  if (container.busy()) return;
+  if (container.process().alive() && !world_.calm() && choices_.weighted({4, 1}) == 1)
+    container.kill();
+  container.invoke(
+      configured_, [pass](Container& one) { return (one.*pass)(); }, {});
+}
+
+void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) {
+  Container* one = idle(assistants_, "assistant", 20, true);
+  if (one == nullptr) return heard(false);
+  if (const auto report = engine::WorkerAssistant::read_event(event)) note(*report);
+  one->invoke(
+      configured_,
+      [event = std::move(event)](Container& me) { return bool(me.assistant().call(event)); },
+      std::move(heard));
+}
+
+// Each delivery of an event is a run of the handler of its own.
+void Fleet::admit(const engine::Invocation& invocation, std::function<void()> begin) {
+  if (!fence_) return begin();
+  ask_to_start(invocation.task_id, invocation.claim, fmt::format("{}", ++runs_), 1,
+               std::move(begin));
+}
+
+void Fleet::ask_to_start(std::string task_id, std::string claim, std::string run, int tries,
+                         std::function<void()> begin) {
+  const auto again = [this, task_id, claim, run, tries, begin] {
+    if (tries < kStartTries)
+      world_.in(tries, [=, this] { ask_to_start(task_id, claim, run, tries + 1, begin); });
+  };
+  Container* one = idle(assistants_, "assistant", 20, true);
+  if (one == nullptr) return again();
+  log_.starts["r" + run] = claim;
+  auto may = std::make_shared<bool>(false);
+  one->invoke(
+      configured_,
+      [=](Container& me) {
+        const auto started = me.table_store().start(task_id, claim, run);
+        *may = started && *started;
+        return bool(started);
+      },
+      [=, this](bool heard) {
+        if (!heard) return again();
+        if (*may) return begin();
+        world_.say_as("worker", "run {} may not start with {}", run, claim);
+      });
+}
+
+// --- What people do
+
+void Fleet::ask(std::string who, std::function<bool(Container&)> what) {
+  requests_.push_back(std::make_shared<Request>(Request{std::move(who), std::move(what)}));
+  try_again(requests_.back());
+}
+
+void Fleet::try_again(const std::shared_ptr<Request>& request) {
+  Container* one = idle(clients_, request->who, 3, false);
+  const auto again = [this, request] { world_.in(1, [this, request] { try_again(request); }); };
+  if (one == nullptr) return again();
+  one->invoke(configured_, request->what, [request, again](bool done) {
+    request->done = done;
+    if (!done) again();
+  });
+}
+
+std::string Fleet::some_labourer_id() {
+  auto chosen = labourers_->begin();
+  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_->size())));
+  return chosen->first;
+}
+
+void Fleet::schedule(std::string key, std::string labourer, int rows) {
+  json::array words;
+  for (int i = 0; i < rows; ++i) words.emplace_back(i);
+  ask("scheduler", [this, key = std::move(key), words, labourer](Container& one) {
+    const auto accepted = one.schedule(
+        json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}}, key);
+    if (!accepted) world_.say("schedule {}: {}", key, accepted.error().message);
+    // A labourer that is not configured now: the caller gives up.
+    if (!accepted) return accepted.error().code == Code::not_found;
+    (void)one.continue_jobs(10);
+    return true;
+  });
+}
+
+void Fleet::schedule_a_job() {
+  const Scheduled job{fmt::format("job {}", scheduled_.size() + 1), some_labourer_id(),
+                      static_cast<int>(1 + choices_.below(8))};
+  scheduled_.push_back(job);
+  schedule(job.key, job.labourer, job.rows);
+  // The event may be delivered twice, at the same time too.
+  if (choices_.chance(20)) schedule(job.key, job.labourer, job.rows);
+}
+
+void Fleet::create_a_task() {
+  const std::string id = some_labourer_id();
+  engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
+  constexpr std::int64_t kPlaces[] = {0, 2500, -5, kPositionCeiling - 1, kPositionCeiling};
+  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(5)];
+  ask("client", [this, id, task](Container& one) {
+    (void)one.task_manager().create_task(labourers_->at(id), task, one.process().now());
+    return true;  // without a key nobody can ask twice
+  });
+}
+
+Container& Fleet::some_container() {
+  auto& pool = choices_.below(2) == 0 ? orchestrators_ : scavengers_;
+  return *pool[choices_.below(static_cast<std::uint32_t>(pool.size()))];
+}
+
+void Fleet::something_happens() {
+  if (world_.calm()) return;
+  constexpr double kGaps[] = {0, 1, 5, 20, 60, 200};
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1})) {
+    case 1:
+      schedule_a_job();
+      break;
+    case 2: {  // the same event again
+      if (scheduled_.empty()) break;
+      const auto job = scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))];
+      schedule(job.key, job.labourer, job.rows);
+      break;
+    }
+    case 3: {
+      if (scheduled_.empty()) break;
+      const std::string id = job_id(
+          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))].key);
+      log_.cancels_asked.insert(id);
+      ask("client", [id](Container& one) {
+        const auto left = one.store().cancel(id, 100, one.process().now());
+        if (!left)
+          return left.error().code == Code::not_found || left.error().code == Code::conflict;
+        return *left == 0;
+      });
+      break;
+    }
+    case 4:
+      ask("client", [this](Container& one) {
+        engine::TaskQuery query;
+        query.state = State::dead;
+        const auto dead = one.store().tasks(query);
+        if (!dead || dead->empty()) return true;
+        std::vector<std::string> ids;
+        for (const Task& task : *dead) {
+          ids.push_back(task.id);
+          log_.tasks[task.id].replay_asked = true;
+        }
+        (void)one.store().replay(ids, one.process().now());
+        return true;
+      });
+      break;
+    case 5: {
+      const std::string id = some_labourer_id();
+      const bool paused = choices_.below(2) == 1;
+      ask("client", [this, id, paused](Container& one) {
+        // One that comes late must not undo that at the end all go on.
+        if (!world_.calm()) (void)one.store().gate(id, paused, std::nullopt);
+        return true;
+      });
+      break;
+    }
+    case 6:
+      create_a_task();
+      break;
+    case 7:
+      some_container().kill();
+      break;
+    case 8: {
+      Container& one = some_container();
+      if (!one.process().alive()) break;
+      const double long_s = one_of(choices_, {20.0, 60.0, 200.0});
+      world_.say_as(one.process().name(), "stands still for {} s", long_s);
+      one.process().freeze(long_s);
+      break;
+    }
+    case 9: {
+      if (most_offset_ == 0) break;
+      Container& one = some_container();
+      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1));
+      // 0 is no offset, then 1, -1, 2, -2 ...
+      const double signed_s = (static_cast<int>(offset) % 2 == 1 ? 1 : -1) * std::ceil(offset / 2);
+      world_.say_as(one.process().name(), "its clock is {} s ahead now", signed_s);
+      one.process().set_offset(signed_s);
+      break;
+    }
+    case 10:
+      configured_ = some_configuration();
+      break;
+    case 11: {
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      world_.say_as("world", "DynamoDB is down for {} s", long_s);
+      faults_.take_store_down(long_s);
+      break;
+    }
+    default:
+      break;
+  }
+  if (left_to_happen_-- > 0) world_.in(one_of(choices_, kGaps), [this] { something_happens(); });
+}
+
+void Fleet::begin() {
+  constexpr double kPhases[] = {0, 0.5, 7, 30};
+  for (auto& one : orchestrators_)
+    world_.in(1 + one_of(choices_, kPhases),
+              [this, &one] { tick(*one, &Container::orchestrate, "orchestrate"); });
+  for (auto& one : scavengers_)
+    world_.in(3 + one_of(choices_, kPhases),
+              [this, &one] { tick(*one, &Container::scavenge, "scavenge"); });
+  schedule_a_job();
+  world_.in(1, [this] { something_happens(); });
+  world_.at(calm_at_, [this] { calm(); });
+}
+
+void Fleet::calm() {
+  world_.say_as("world", "from now on nothing fails");
+  world_.become_calm();
+  metric_ = std::optional<double>(0);
+  configured_ = labourers_;
+  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_}) {
+    for (auto& one : *pool) {
+      one->kill();
+      one->process().set_offset(0);
+    }
+  }
+  for (const auto& [id, labourer] : *labourers_) {
+    ask("operator", [id = id](Container& one) {
+      return bool(one.store().gate(id, false, std::nullopt));
+    });
+  }
+}
+
+bool Fleet::settled() {
+  if (!world_.calm()) return false;
+  std::erase_if(requests_, [](const auto& request) { return request->done; });
+  if (!requests_.empty()) return false;
+  const Snapshot& now = invariants_.latest();
+  for (const TaskRow& task : now.tasks) {
+    if (!closed(task.state)) return false;
+  }
+  for (const JobRow& job : now.jobs) {
+    if (job.cursor < job.rows && !job.given_up) return false;
+  }
+  return picture_.waiting_alarms() == 0 && picture_.letters() == 0 &&
+         picture_.cancelled_to_the_end();
+}
+
+}  // namespace sosw::simulation

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// The Essentials as short-lived processes over the tables under accidents, and the people who use
+// them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "simulation/container.h"
+#include "simulation/invariants.h"
+#include "simulation/table_picture.h"
+#include "simulation/workers.h"
+
+namespace sosw::simulation {
+
+class Fleet {
+ public:
+  // Chooses what the fleet is like. All outlive it.
+  Fleet(World& world, Faults& faults, Log& log, Invariants& invariants);
+  ~Fleet();
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+
+  // Starts the Essentials and lets people do what they do, until the calm.
+  void begin();
+  [[nodiscard]] Time calm_at() const { return calm_at_; }
+  // Every accident is over: all processes are started anew, configured as at first, nothing is
+  // paused.
+  void calm();
+  // Everything has come to its end.
+  [[nodiscard]] bool settled();
+  void after_event() {}
+  [[nodiscard]] std::size_t waiting_alarms() { return picture_.waiting_alarms(); }
+
+ private:
+  using ContainerPtr = std::unique_ptr<Container>;
+  // What somebody asks of the fleet, and again until it is done.
+  struct Request {
+    std::string who;
+    std::function<bool(Container&)> what;  // true: done
+    bool done = false;
+  };
+
+  Labourer some_labourer(std::string id);
+  std::shared_ptr<const engine::Labourers> some_configuration();
+  std::uint32_t decide(std::uint32_t bound, std::string_view what);
+  void changed(const Caller& caller);
+  void answered(const Report& report, const engine::Reported& reported);
+  void note(const Report& report);
+
+  // A container of those that may run now; null: all are busy.
+  Container* idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
+                  bool leaves_letters);
+  void tick(Container& container, bool (Container::*pass)(), std::string_view what);
+  void call_assistant(json::object event, std::function<void(bool)> answered);
+  void admit(const engine::Invocation& invocation, std::function<void()> begin);
+  void ask_to_start(std::string task_id, std::string claim, std::string run, int tries,
+                    std::function<void()> begin);
+
+  void ask(std::string who, std::function<bool(Container&)> what);
+  void try_again(const std::shared_ptr<Request>& request);
+  void something_happens();
+  void schedule_a_job();
+  void schedule(std::string key, std::string labourer, int rows);
+  void create_a_task();
+  Container& some_container();
+  std::string some_labourer_id();
+
+  World& world_;
+  Choices& choices_;
+  Faults& faults_;
+  Log& log_;
+  Invariants& invariants_;
+  Time calm_at_{};
+  TablePicture picture_;
+  std::optional<ModelTables> tables_;
+  std::shared_ptr<const engine::Labourers> labourers_;  // as configured at first and at the end
+  std::shared_ptr<const engine::Labourers> configured_;  // now
+  std::optional<Workers> workers_;
+  std::optional<Surroundings> around_;
+  std::vector<ContainerPtr> orchestrators_, scavengers_, schedulers_, assistants_, clients_;
+  std::vector<std::shared_ptr<Request>> requests_;
+  struct Scheduled {
+    std::string key, labourer;
+    int rows;
+  };
+  std::vector<Scheduled> scheduled_;  // jobs that somebody has scheduled
+  Result<std::optional<double>> metric_ = std::optional<double>(0);
+  std::uint32_t trouble_ = 0;      // of DynamoDB itself, in thousands of requests
+  std::uint32_t lag_ = 0;          // percent of queries that see an index behind
+  std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
+  double every_s_ = 60;            // between two runs of an Essential
+  bool fence_ = true;
+  int left_to_happen_ = 0;
+  int runs_ = 0;  // of workers
+  Snapshot scratch_;
+};
+
+}  // namespace sosw::simulation

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What the tables have at one moment, from their base rows alone, in the words of a snapshot.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cloud/tables.h"
+#include "simulation/invariants.h"
+#include "simulation/snapshot.h"
+#include "simulation/world.h"
+
+namespace sosw::simulation {
+
+class TablePicture {
+ public:
+  explicit TablePicture(const World& world) : world_(world) {}
+
+  // An item was made (before is null), changed, or removed (after is null).
+  void changed(std::string_view table, const cloud::Item* before,
+               const cloud::Item* after);
+  // Something was since the last look.
+  [[nodiscard]] bool dirty() const { return dirty_; }
+  // Takes the picture into `into`, whose memory is used again. Gives what is wrong with the items
+  // by themselves, whatever they were before.
+  [[nodiscard]] std::optional<Broken> look(Snapshot& into);
+
+  [[nodiscard]] std::size_t letters() const { return letters_; }
+  [[nodiscard]] std::size_t waiting_alarms() const { return waiting_alarms_; }
+  // Every job that is cancelled has been cancelled to its end.
+  [[nodiscard]] bool cancelled_to_the_end() const;
+
+ private:
+  enum Place : std::uint8_t { tasks, retry, closed };
+  struct Entry {
+    std::array<std::optional<TaskRow>, 3> places;
+  };
+  struct Job {
+    JobRow row;
+    std::string state;
+    bool there = false;     // its item
+    bool is_item = true;    // else a task made directly
+  };
+  using RowKey = std::pair<std::size_t, std::int64_t>;  // job, number of the row
+
+  void control_changed(std::string_view id, const cloud::Item* before,
+               const cloud::Item* after);
+  void task_changed(Place place, std::string_view id, const cloud::Item* after);
+  RowKey key_of(std::string_view id, const cloud::Item& item);
+  std::size_t job(std::string_view id);
+  void note(std::string_view invariant, std::string what);
+
+  const World& world_;
+  bool dirty_ = false;
+  std::map<RowKey, Entry> rows_;
+  std::map<std::string, RowKey, std::less<>> keys_;  // by task id
+  std::vector<Job> jobs_;
+  std::map<std::string, std::size_t, std::less<>> job_numbers_;             // by id
+  std::map<std::string, std::vector<std::string>, std::less<>> in_line_;  // by labourer: job ids
+  std::int64_t alarms_ = 0;
+  std::size_t letters_ = 0, waiting_alarms_ = 0;
+  std::optional<Broken> wrong_;
+};
+
+}  // namespace sosw::simulation
