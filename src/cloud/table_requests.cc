@@ -165,13 +165,20 @@ Result<Written> Requests::transact(std::span<const Write> writes) {
   sent.reserve(writes.size());
   for (const auto& one : writes) sent.push_back(finished(one));
   std::string token = fresh();
+  int lost_answers = 0;
   for (int round = 1;; ++round) {
     auto written = tables_.transact(sent, token);
+    if (!written && (!lost(written.error()) || ++lost_answers >= kTries)) return written.error();
     if (written) {
-      settle(*written);
-      return written;
+      // That the tables are busy now does not tell what became of a request whose answer is lost.
+      const bool known = lost_answers == 0 || written->done || any(*written, Refusal::condition) ||
+                         any(*written, Refusal::too_large);
+      if (known) {
+        settle(*written);
+        return written;
+      }
+      if (round >= kRounds) return not_taken();
     }
-    if (!lost(written.error()) || round >= kTries) return written.error();
     pause(round);
     if (!SOSW_GUARD(client_token)) token = fresh();
   }

@@ -151,7 +151,7 @@ bool Container::orchestrate() {
     if (!pass || !pass->full_batch || seconds_between(began, process_.now()) > kLongestRun) break;
   }
   if (const auto alarms = orchestrator_->take_alarms(); !alarms.empty())
-    (void)notifier_->notify(alarms);
+    (void)notifier_->notify(alarms, {});
   (void)table_store_->give_back_leases();
   return good;
 }
