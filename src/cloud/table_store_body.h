@@ -75,7 +75,6 @@ class TableStore::Body {
     std::int64_t epoch = 0, seq = 0, until = 0, at = 0;
     bool known = false;                          // the item exists
     std::set<std::string, std::less<>> pending;  // tasks that may run though no index says so
-    std::vector<std::string> cancelling;         // jobs none of whose rows may be claimed
   };
   struct RowIds {
     std::string job;
@@ -140,8 +139,8 @@ class TableStore::Body {
                             Lease& lease, Time now);
   // The original marks a queued row as completed and leaves it in the queue.
   Result<void> take_out_of_queue(const Item& completed, Time now);
-  Result<std::vector<Item>> candidates(const engine::ClaimRequest& request, const Lease& lease,
-                                       std::int64_t n, Time now);
+  Result<std::vector<Item>> candidates(const engine::ClaimRequest& request, std::int64_t n,
+                                       Time now);
 
   // --- Reports
   Move effect_on(const Place& place, const Report& report, const ReportEffect& effect,

@@ -40,7 +40,6 @@ Result<TableStore::Body::Lease> TableStore::Body::read_lease(std::string_view la
   lease.until = integer_in(**item, "until").value_or(0);
   lease.at = integer_in(**item, "at").value_or(0);
   for (auto& id : texts_in(**item, "pending")) lease.pending.insert(std::move(id));
-  lease.cancelling = texts_in(**item, "cancelling");
   return lease;
 }
 
@@ -132,44 +131,49 @@ Result<std::int64_t> TableStore::Body::busy(const ClaimRequest& request, const L
 
 // --- Claim
 
-Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& request,
-                                                       const Lease& lease, std::int64_t n,
+// What is given up or completed is no candidate, and leaves the queue: no sweep may ever meet it.
+Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& request, std::int64_t n,
                                                        Time now) {
-  const auto skipped = [&](const Item& row) {
-    if (row.contains("completed_at")) return true;
-    const std::string job = job_of(row);
-    return SOSW_GUARD(cancelled_claim) && !job.empty() &&
-           std::find(lease.cancelling.begin(), lease.cancelling.end(), job) !=
-               lease.cancelling.end();
+  std::vector<Item> found, completed;
+  std::vector<Move> cancelled;
+  // The jobs are read behind the lease, whose number each cancellation moves on.
+  const auto sort = [&](std::vector<Item> rows) -> Result<void> {
+    const auto jobs = cancelled_jobs(rows);
+    if (!jobs) return jobs.error();
+    for (auto& row : rows) {
+      if (row.contains("completed_at"))
+        completed.push_back(std::move(row));
+      else if (SOSW_GUARD(cancelled_claim) && given_up(row, *jobs))
+        cancelled.push_back(closing(row, Place::Where::tasks, State::cancelled, std::nullopt, now));
+      else if (std::ssize(found) < n)
+        found.push_back(std::move(row));
+    }
+    return {};
   };
-  std::vector<Item> found;
-  std::vector<Item> completed;
   if (request.task_id) {
     auto row = requests_.get_one(task_key(*request.task_id));
     if (!row) return row.error();
-    if (*row && text_in(**row, "labourer_id") == request.labourer_id &&
-        live_state(**row, now) == State::queued && !skipped(**row))
-      found.push_back(std::move(**row));
-    return found;
-  }
-  Query query = queued(request.labourer_id, now);
-  std::set<std::string> seen;
-  while (std::ssize(found) < n) {
-    query.limit = std::min<std::int64_t>(100, n - std::ssize(found));
-    auto page = requests_.page(query);
-    if (!page) return page.error();
-    for (auto& row : page->items) {
-      if (!seen.insert(text_in(row, "task_id")).second) continue;
-      if (row.contains("completed_at"))
-        completed.push_back(std::move(row));
-      else if (!skipped(row) && std::ssize(found) < n)
-        found.push_back(std::move(row));
+    if (!*row || text_in(**row, "labourer_id") != request.labourer_id ||
+        live_state(**row, now) != State::queued)
+      return found;
+    if (auto sorted = sort({std::move(**row)}); !sorted) return sorted.error();
+  } else {
+    Query query = queued(request.labourer_id, now);
+    std::set<std::string> seen;
+    while (std::ssize(found) < n) {
+      query.limit = std::min<std::int64_t>(100, n - std::ssize(found));
+      auto page = requests_.page(query);
+      if (!page) return page.error();
+      std::erase_if(page->items,
+                    [&](const Item& row) { return !seen.insert(text_in(row, "task_id")).second; });
+      if (auto sorted = sort(std::move(page->items)); !sorted) return sorted.error();
+      if (!page->last) break;
+      query.after = std::move(page->last);
     }
-    if (!page->last) break;
-    query.after = std::move(page->last);
   }
   for (const auto& row : completed)
     if (auto taken = take_out_of_queue(row, now); !taken) return taken.error();
+  if (auto closed = requests_.commit(cancelled); !closed) return closed.error();
   return found;
 }
 
@@ -220,7 +224,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
     if (!taken) return taken.error();
     std::int64_t free = std::min(request.limit - *taken, wanted);
     if (free <= 0) return {};
-    auto rows = candidates(request, *lease, free, now);
+    auto rows = candidates(request, free, now);
     if (!rows) return rows.error();
     if (rows->empty()) return {};
 

@@ -215,7 +215,7 @@ TEST_F(TableStoreOnly, reports_about_a_task_that_has_failed) {
     State state;
   };
   int n = 0;
-  for (const Cell& cell : {Cell{kCompleted, Cell::current, Answer::already, State::failed},
+  for (const Cell& cell : {Cell{kCompleted, Cell::current, Answer::late, State::completed},
                            Cell{kCompleted, Cell::older, Answer::stale, State::failed},
                            Cell{kCompleted, Cell::none, Answer::late, State::completed},
                            Cell{kFailed, Cell::current, Answer::already, State::failed},
@@ -579,7 +579,7 @@ TEST_F(TableStoreOnly, a_thousand_tasks_cost_little_more_than_a_request_each) {
   step("complete");
   EXPECT_THAT(must(store_->archive(kWorker, 1'000, now_)), SizeIs(1'000));
   const std::int64_t all = step("archive");
-  EXPECT_LE(all, 1'170);
+  EXPECT_LE(all, 1'200);
 }
 
 }  // namespace
