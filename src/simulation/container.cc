@@ -46,17 +46,17 @@ void Container::begin(const Labourers& configured) {
   options.task_step = around_.task_step;
   for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
   options.pause = [this](int round) {
-    world_.sleep(world_.calm() ? 0.1 * round
-                               : 0.01 * (1 << std::min(round, 8)) *
-                                     (1 + world_.choices().below(4)));
+    world_.sleep(world_.calm()
+                     ? 0.1 * round
+                     : 0.01 * (1 << std::min(round, 8)) * (1 + world_.choices().below(4)));
   };
   table_store_ = std::make_unique<cloud::TableStore>(*tables_, options);
-  store_ = std::make_unique<FaultyStore>(
-      *table_store_, world_, process, none_,
-      FaultyStore::Seen{[](Time) {}, around_.answered, [this](Time now) {
-                          caller_.told = now;
-                          caller_.began = world_.now();
-                        }});
+  store_ = std::make_unique<FaultyStore>(*table_store_, world_, process, none_,
+                                         FaultyStore::Seen{[](Time) {}, around_.answered,
+                                                           [this](Time now) {
+                                                             caller_.told = now;
+                                                             caller_.began = world_.now();
+                                                           }});
   invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
                                              around_.workers, around_.invoke_trouble);
   metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric);
@@ -67,8 +67,8 @@ void Container::begin(const Labourers& configured) {
   task_manager_ = std::make_unique<engine::TaskManager>(*store_, settings.task_manager);
   scheduler_ =
       std::make_unique<engine::Scheduler>(*store_, process, audit_.get(), settings.scheduler);
-  orchestrator_ = std::make_unique<engine::Orchestrator>(
-      *store_, *invoker_, *ecology_, process, audit_.get(), settings.orchestrator);
+  orchestrator_ = std::make_unique<engine::Orchestrator>(*store_, *invoker_, *ecology_, process,
+                                                         audit_.get(), settings.orchestrator);
   scavenger_ =
       std::make_unique<engine::Scavenger>(*store_, process, audit_.get(), settings.scavenger);
   assistant_ = std::make_unique<engine::WorkerAssistant>(

@@ -9,8 +9,7 @@ namespace sosw::simulation {
 std::string_view name(Fault fault) {
   constexpr std::array<std::string_view, kFaults> kNames = {
       "none",     "slow",      "refused", "lost before",  "lost after",  "delayed", "late answer",
-      "repeated", "throttled", "partly",  "crash before", "crash after", "frozen",
-      "stuck"};
+      "repeated", "throttled", "partly",  "crash before", "crash after", "frozen",  "stuck"};
   return kNames[static_cast<std::size_t>(fault)];
 }
 
@@ -26,8 +25,8 @@ std::string_view name(Method method) {
 bool possible(Method method, Fault fault) {
   const bool read = method == Method::cancelling || method == Method::status ||
                     method == Method::tasks || method == Method::jobs || method == Method::values ||
-                    method == Method::config || method == Method::rows ||
-                    method == Method::query || method == Method::get;
+                    method == Method::config || method == Method::rows || method == Method::query ||
+                    method == Method::get;
   const bool batch = method == Method::make_rows || method == Method::exchange ||
                      method == Method::release || method == Method::expire ||
                      method == Method::requeue || method == Method::archive ||
@@ -91,8 +90,7 @@ Fault Faults::draw(Method method) {
   const auto m = static_cast<std::size_t>(method);
   Fault fault;
   if (throttled_until_[m] > world_.now() ||
-      (store_down_until_ > world_.now() &&
-       (method < Method::invoke || method >= Method::write))) {
+      (store_down_until_ > world_.now() && (method < Method::invoke || method >= Method::write))) {
     fault = Fault::throttled;
   } else if (weights_[m][0] == 0) {
     return Fault::none;

@@ -47,8 +47,10 @@ void FaultyTables::say(std::span<const Write> writes, const Result<Written>& wri
     if (written && i < written->refused.size() && written->refused[i].why != Refusal::none)
       text += fmt::format(" ({})", name(written->refused[i].why));
   }
-  if (!written) text += fmt::format(": {}", written.error().message);
-  else if (!written->done) text += ": refused";
+  if (!written)
+    text += fmt::format(": {}", written.error().message);
+  else if (!written->done)
+    text += ": refused";
   world_.say("  {}", text);
 }
 
@@ -93,8 +95,8 @@ Result<Written> FaultyTables::transact(std::span<const Write> writes, std::strin
 }
 
 Result<cloud::Page> FaultyTables::query(const cloud::Query& query) {
-  return as_no_answer(faults_.call(*caller_.process, Method::query,
-                                   [&] { return inner_.query(query); }));
+  return as_no_answer(
+      faults_.call(*caller_.process, Method::query, [&] { return inner_.query(query); }));
 }
 
 Result<std::vector<std::optional<Item>>> FaultyTables::get(std::span<const cloud::Key> keys) {

@@ -43,16 +43,15 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   }
   labourers_ = configured_ = std::move(labourers);
 
-  workers_.emplace(
-      world_,
-      Workers::Ways{[this](Process*, json::object event, const std::string&,
-                           std::function<void(bool)> heard) {
-                      call_assistant(std::move(event), std::move(heard));
-                    },
-                    [](Process&, const std::vector<Report>&) {},
-                    [this](const engine::Invocation& invocation, std::function<void()> begin) {
-                      admit(invocation, std::move(begin));
-                    }});
+  workers_.emplace(world_, Workers::Ways{[this](Process*, json::object event, const std::string&,
+                                                std::function<void(bool)> heard) {
+                                           call_assistant(std::move(event), std::move(heard));
+                                         },
+                                         [](Process&, const std::vector<Report>&) {},
+                                         [this](const engine::Invocation& invocation,
+                                                std::function<void()> begin) {
+                                           admit(invocation, std::move(begin));
+                                         }});
   around_.emplace(Surroundings{world_, faults_, log_, *tables_, *workers_, metric_});
   auto& settings = around_->settings;
   settings.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2});
@@ -203,20 +202,18 @@ Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, s
     return one.get();
   }
   if (pool.size() >= most) return nullptr;
-  pool.push_back(std::make_unique<Container>(
-      *around_, fmt::format("{} {}", name, pool.size() + 1), leaves_letters));
+  pool.push_back(std::make_unique<Container>(*around_, fmt::format("{} {}", name, pool.size() + 1),
+                                             leaves_letters));
   return pool.back().get();
 }
 
 void Fleet::tick(Container& container, bool (Container::*pass)(), std::string_view what) {
-  world_.in(world_.calm() ? 15 : every_s_, [this, &container, pass, what] {
-    tick(container, pass, what);
-  });
+  world_.in(world_.calm() ? 15 : every_s_,
+            [this, &container, pass, what] { tick(container, pass, what); });
   if (container.busy()) return;
   if (container.process().alive() && !world_.calm() && choices_.weighted({4, 1}) == 1)
     container.kill();
-  container.invoke(
-      configured_, [pass](Container& one) { return (one.*pass)(); }, {});
+  container.invoke(configured_, [pass](Container& one) { return (one.*pass)(); }, {});
 }
 
 void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) {
@@ -337,8 +334,8 @@ void Fleet::something_happens() {
     }
     case 3: {
       if (scheduled_.empty()) break;
-      const std::string id = job_id(
-          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))].key);
+      const std::string id =
+          job_id(scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))].key);
       log_.cancels_asked.insert(id);
       ask("client", [id](Container& one) {
         const auto left = one.store().cancel(id, 100, one.process().now());
@@ -437,9 +434,8 @@ void Fleet::calm() {
     }
   }
   for (const auto& [id, labourer] : *labourers_) {
-    ask("operator", [id = id](Container& one) {
-      return bool(one.store().gate(id, false, std::nullopt));
-    });
+    ask("operator",
+        [id = id](Container& one) { return bool(one.store().gate(id, false, std::nullopt)); });
   }
 }
 

@@ -77,7 +77,7 @@ class Fleet {
   Time calm_at_{};
   TablePicture picture_;
   std::optional<ModelTables> tables_;
-  std::shared_ptr<const engine::Labourers> labourers_;  // as configured at first and at the end
+  std::shared_ptr<const engine::Labourers> labourers_;   // as configured at first and at the end
   std::shared_ptr<const engine::Labourers> configured_;  // now
   std::optional<Workers> workers_;
   std::optional<Surroundings> around_;

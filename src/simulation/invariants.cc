@@ -267,7 +267,8 @@ void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
     breaks("attempts_exact",
            fmt::format("task {} is given back after {} attempts", text(is), was.attempts));
   if (!was.started.empty())
-    breaks("start_fence", fmt::format("task {} is given back, and {} runs it", text(is), was.started));
+    breaks("start_fence",
+           fmt::format("task {} is given back, and {} runs it", text(is), was.started));
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (claim == nullptr) return breaks("lifecycle", fmt::format("task {} had no claim", text(is)));
   const bool owner_died = !claim->owner->alive() || claim->owner->life() != claim->life;

@@ -44,9 +44,9 @@ struct TaskLog {
 
 struct Log {
   std::map<std::string, TaskLog, std::less<>> tasks;
-  std::set<std::string, std::less<>> cancels_asked;  // job ids
-  std::map<std::string, int, std::less<>> alarmed;   // by task: alarms that were delivered
-  std::set<std::int64_t> alarms_delivered;           // their numbers
+  std::set<std::string, std::less<>> cancels_asked;        // job ids
+  std::map<std::string, int, std::less<>> alarmed;         // by task: alarms that were delivered
+  std::set<std::int64_t> alarms_delivered;                 // their numbers
   std::map<std::string, std::string, std::less<>> starts;  // claims, by the run that asked
 
   // Null: the store has never given that claim out.

@@ -47,8 +47,8 @@ bool live(Place& place, World& world, Invariants& invariants, const Settings& se
 Outcome simulate(const Settings& settings, Choices& choices) {
   const Silence silence;
   using Where = Settings::Place;
-  const bool far_away = settings.place == Where::either ? choices.below(2) == 1
-                                                        : settings.place == Where::fleet;
+  const bool far_away =
+      settings.place == Where::either ? choices.below(2) == 1 : settings.place == Where::fleet;
   World world(choices, settings.traced);
   Faults faults(world);
   Log log;

@@ -131,7 +131,8 @@ void TablePicture::task_changed(Place place, std::string_view id, const Item* af
   row.interrupted = count_in(*after, "interrupted");
   row.replays = count_in(*after, "replays");
   row.failures = count_in(*after, "failed_attempts");
-  row.position = integer_in(*after, row.state == State::queued ? "greenfield" : "place").value_or(0);
+  row.position =
+      integer_in(*after, row.state == State::queued ? "greenfield" : "place").value_or(0);
   row.due = integer_in(*after, "desired_launch_time").value_or(0);
   if (row.state == State::running)
     row.deadline = Time(std::chrono::seconds(integer_in(*after, "deadline").value_or(0)));
@@ -182,7 +183,8 @@ std::optional<Broken> TablePicture::look(Snapshot& into) {
       job.row.dead = counted[j].dead;
       job.row.cancelled = counted[j].cancelled;
     } else if (!job.there) {
-      note("one_row_one_task", fmt::format("there are rows of job {}, and no such job", job.row.id));
+      note("one_row_one_task",
+           fmt::format("there are rows of job {}, and no such job", job.row.id));
     }
     if (counted[j].done != job.row.done || counted[j].dead != job.row.dead ||
         counted[j].cancelled != job.row.cancelled)

@@ -23,8 +23,7 @@ class TablePicture {
   explicit TablePicture(const World& world) : world_(world) {}
 
   // An item was made (before is null), changed, or removed (after is null).
-  void changed(std::string_view table, const cloud::Item* before,
-               const cloud::Item* after);
+  void changed(std::string_view table, const cloud::Item* before, const cloud::Item* after);
   // Something was since the last look.
   [[nodiscard]] bool dirty() const { return dirty_; }
   // Takes the picture into `into`, whose memory is used again. Gives what is wrong with the items
@@ -44,13 +43,12 @@ class TablePicture {
   struct Job {
     JobRow row;
     std::string state;
-    bool there = false;     // its item
-    bool is_item = true;    // else a task made directly
+    bool there = false;   // its item
+    bool is_item = true;  // else a task made directly
   };
   using RowKey = std::pair<std::size_t, std::int64_t>;  // job, number of the row
 
-  void control_changed(std::string_view id, const cloud::Item* before,
-               const cloud::Item* after);
+  void control_changed(std::string_view id, const cloud::Item* before, const cloud::Item* after);
   void task_changed(Place place, std::string_view id, const cloud::Item* after);
   RowKey key_of(std::string_view id, const cloud::Item& item);
   std::size_t job(std::string_view id);
@@ -61,7 +59,7 @@ class TablePicture {
   std::map<RowKey, Entry> rows_;
   std::map<std::string, RowKey, std::less<>> keys_;  // by task id
   std::vector<Job> jobs_;
-  std::map<std::string, std::size_t, std::less<>> job_numbers_;             // by id
+  std::map<std::string, std::size_t, std::less<>> job_numbers_;           // by id
   std::map<std::string, std::vector<std::string>, std::less<>> in_line_;  // by labourer: job ids
   std::int64_t alarms_ = 0;
   std::size_t letters_ = 0, waiting_alarms_ = 0;
