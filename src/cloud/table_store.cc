@@ -220,8 +220,8 @@ Result<std::optional<TableStore::Body::Place>> TableStore::Body::find(
   return std::optional<Place>();
 }
 
-Result<std::set<std::string>> TableStore::Body::cancelled_jobs(std::span<const Item> rows) {
-  std::set<std::string> cancelled;
+Result<TableStore::Body::Cancelled> TableStore::Body::cancelled_jobs(std::span<const Item> rows) {
+  Cancelled cancelled;
   std::vector<std::string> jobs;
   for (const auto& row : rows)
     if (auto job = job_of(row); !job.empty()) jobs.push_back(std::move(job));
@@ -233,12 +233,13 @@ Result<std::set<std::string>> TableStore::Body::cancelled_jobs(std::span<const I
   const auto items = requests_.get(std::move(keys));
   if (!items) return items.error();
   for (std::size_t i = 0; i < jobs.size(); ++i)
-    if ((*items)[i] && text_in(*(*items)[i], "state").starts_with("cancel"))
-      cancelled.insert(jobs[i]);
+    if (const auto& item = (*items)[i])
+      if (const auto state = text_in(*item, "state"); state.starts_with("cancel"))
+        cancelled.emplace(jobs[i], state == "cancelled");
   return cancelled;
 }
 
-bool TableStore::Body::given_up(const Item& row, const std::set<std::string>& cancelled) {
+bool TableStore::Body::given_up(const Item& row, const Cancelled& cancelled) {
   // What was replayed by hand is a new wish: the cancellation of its job does not concern it.
   return !row.contains("replays") && cancelled.contains(job_of(row));
 }

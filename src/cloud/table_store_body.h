@@ -97,9 +97,10 @@ class TableStore::Body {
   // Wherever the task is. `labourers`: whose retry rows are looked at, beside the known ones.
   Result<std::optional<Place>> find(std::string_view task_id, const engine::Labourers& labourers,
                                     Time now);
-  // Ids of those of the jobs that are cancelled, or being so.
-  Result<std::set<std::string>> cancelled_jobs(std::span<const Item> rows);
-  static bool given_up(const Item& row, const std::set<std::string>& cancelled);
+  // Those of the jobs that are cancelled, or being so; true: no sweep closes their rows any more.
+  using Cancelled = std::map<std::string, bool>;
+  Result<Cancelled> cancelled_jobs(std::span<const Item> rows);
+  static bool given_up(const Item& row, const Cancelled& cancelled);
 
   // --- Moves
   Move closing(const Item& row, Place::Where from, State state,

@@ -131,7 +131,8 @@ Result<std::int64_t> TableStore::Body::busy(const ClaimRequest& request, const L
 
 // --- Claim
 
-// What is given up or completed is no candidate, and leaves the queue: no sweep may ever meet it.
+// What is given up or completed is no candidate, and leaves the queue: the sweep of its job may be
+// over, for a claim that is given back may come after it.
 Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& request, std::int64_t n,
                                                        Time now) {
   std::vector<Item> found, completed;
@@ -141,12 +142,15 @@ Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& reque
     const auto jobs = cancelled_jobs(rows);
     if (!jobs) return jobs.error();
     for (auto& row : rows) {
-      if (row.contains("completed_at"))
+      if (row.contains("completed_at")) {
         completed.push_back(std::move(row));
-      else if (SOSW_GUARD(cancelled_claim) && given_up(row, *jobs))
-        cancelled.push_back(closing(row, Place::Where::tasks, State::cancelled, std::nullopt, now));
-      else if (std::ssize(found) < n)
+      } else if (SOSW_GUARD(cancelled_claim) && given_up(row, *jobs)) {
+        if (jobs->at(job_of(row)))
+          cancelled.push_back(
+              closing(row, Place::Where::tasks, State::cancelled, std::nullopt, now));
+      } else if (std::ssize(found) < n) {
         found.push_back(std::move(row));
+      }
     }
     return {};
   };
