@@ -44,6 +44,7 @@ void add_run_command(CLI::App& app, Common& common);
 void add_write_commands(CLI::App& app, Common& common);  // schedule, retry, pause ...
 void add_read_commands(CLI::App& app, Common& common);   // status, tasks, jobs ...
 void add_invoke_command(CLI::App& app, Common& common);
+void add_chaos_command(CLI::App& app, Common& common);
 
 // Prints the error on stderr; gives the exit code that belongs to it.
 int complain(const Error& error);

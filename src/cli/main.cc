@@ -57,6 +57,7 @@ int run(int argc, char** argv) {
   add_run_command(app, common);
   add_read_commands(app, common);
   add_invoke_command(app, common);
+  add_chaos_command(app, common);
   if (argc == 1) {
     fmt::print(stderr, "{}", help_page(&app, "sosw"));
     return kUsage;

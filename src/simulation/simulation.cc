@@ -33,11 +33,13 @@ template <class Place>
 bool live(Place& place, World& world, Invariants& invariants, const Settings& settings) {
   place.begin();
   bool over = false;
-  world.run(after(place.calm_at(), kTimeToEnd), settings.most_steps, [&] {
+  const bool whole = settings.only == 0;
+  world.run(after(place.calm_at(), kTimeToEnd), whole ? settings.most_steps : settings.only, [&] {
     place.after_event();
     over = invariants.broken().has_value() || (world.calm() && place.settled());
     return over;
   });
+  if (!whole && !over) return true;  // the end was not wanted
   if (!invariants.broken()) invariants.at_the_end(place.waiting_alarms());
   return over;
 }

@@ -17,6 +17,7 @@ namespace sosw::simulation {
 
 struct Settings {
   std::uint64_t most_steps = 200'000;  // events; a run that needs more makes no progress
+  std::uint64_t only = 0;              // judge no more than so many first steps; 0: all
   bool traced = false;                 // tell the story
   // home: one machine; fleet: the Essentials as functions over DynamoDB; either: the run chooses.
   enum class Place : std::uint8_t { either, home, fleet } place = Place::either;

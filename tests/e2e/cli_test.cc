@@ -532,12 +532,37 @@ TEST_F(Cli, TellsItsVersion) {
 TEST_F(Cli, HelpOfEveryCommandHasAnExample) {
   for (const char* command :
        {"init", "plan", "schedule", "run", "status", "tasks", "task", "labourers", "jobs", "dead",
-        "retry", "pause", "resume", "cancel", "invoke", "version"}) {
+        "retry", "pause", "resume", "cancel", "invoke", "chaos", "version"}) {
     const Ended help = sosw({command, "--help"});
     EXPECT_EQ(help.status, 0);
     EXPECT_THAT(help.out, AllOf(HasSubstr("Usage: sosw "), HasSubstr("Example:\n  sosw ")));
   }
   EXPECT_THAT(sosw({"config", "check", "--help"}).out, HasSubstr("Example:\n  sosw config check"));
+}
+
+// --- Simulated accidents
+
+TEST_F(Cli, ChaosIsTheSameForTheSameSeed) {
+  const Ended once = sosw({"chaos", "--seed", "42", "--json"});
+  ASSERT_EQ(once.status, 0) << once.out;
+  EXPECT_EQ(once.out, sosw({"chaos", "--seed", "42", "--json"}).out);
+  const json::value run = json::parse(once.out);
+  EXPECT_TRUE(run.at("broken").is_null());
+  EXPECT_GT(run.at("story").as_array().size(), 0U);
+  EXPECT_NE(once.out, sosw({"chaos", "--seed", "43", "--json"}).out);
+}
+
+TEST_F(Cli, ChaosTellsTheBeginningOfAStory) {
+  const json::value run = read({"chaos", "--seed", "42", "--steps", "5"});
+  EXPECT_EQ(run.at("steps"), 5);
+  EXPECT_THAT(sosw({"chaos", "--seed", "42", "--steps", "5"}).out, HasSubstr("seed 42: 5 steps"));
+}
+
+TEST_F(Cli, ChaosRunsManySeeds) {
+  const json::value runs = read({"chaos", "--seeds", "20"});
+  EXPECT_EQ(runs.at("seeds"), 20);
+  EXPECT_TRUE(runs.at("broken").is_null());
+  EXPECT_EQ(sosw({"chaos", "--seeds", "0"}).status, 2);
 }
 
 // --- Bad input -----------------------------------------------------------------------------------
