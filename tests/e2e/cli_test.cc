@@ -563,6 +563,8 @@ TEST_F(Cli, ChaosRunsManySeeds) {
   EXPECT_EQ(runs.at("seeds"), 20);
   EXPECT_TRUE(runs.at("broken").is_null());
   EXPECT_EQ(sosw({"chaos", "--seeds", "0"}).status, 2);
+  EXPECT_EQ(read({"chaos", "--place", "fleet", "--seeds", "5"}).at("seeds"), 5);
+  EXPECT_THAT(sosw({"chaos", "--place", "moon"}).err, HasSubstr("give home or fleet"));
 }
 
 // --- Bad input -----------------------------------------------------------------------------------
