@@ -160,7 +160,7 @@ Result<Written> Requests::write(Write write) {
   }
 }
 
-Result<Written> Requests::transact(std::span<const Write> writes) {
+Result<Written> Requests::transact(std::span<const Write> writes, bool& answer_lost) {
   std::vector<Write> sent;
   sent.reserve(writes.size());
   for (const auto& one : writes) sent.push_back(finished(one));
@@ -168,6 +168,7 @@ Result<Written> Requests::transact(std::span<const Write> writes) {
   int lost_answers = 0;
   for (int round = 1;; ++round) {
     auto written = tables_.transact(sent, token);
+    answer_lost = answer_lost || (!written && lost(written.error()));
     if (!written && (!lost(written.error()) || ++lost_answers >= kTries)) return written.error();
     if (written) {
       // That the tables are busy now does not tell what became of a request whose answer is lost.
@@ -187,7 +188,6 @@ Result<Written> Requests::transact(std::span<const Write> writes) {
 // A transaction in the making: the writes of the moves, then what they share.
 struct Requests::Batch {
   std::vector<Write> writes;
-  std::size_t own = 0;  // the writes of the moves; behind them the shared ones
 };
 
 Result<Requests::Batch> Requests::batch_of(std::span<Move*> moves) {
@@ -208,7 +208,6 @@ Result<Requests::Batch> Requests::batch_of(std::span<Move*> moves) {
     }
     alarms.insert(alarms.end(), move->alarms.begin(), move->alarms.end());
   }
-  batch.own = batch.writes.size();
   for (const auto& [id, n] : counts) batch.writes.push_back(count_update(options_.tasks, id, n));
   if (alarms.empty() || !SOSW_GUARD(alarm_with_death)) return batch;
 
@@ -276,13 +275,19 @@ Result<void> Requests::commit(std::span<Move> moves) {
     // What was throttled before says nothing of a request whose answer is lost.
     for (Move* move : now.moves) move->throttled = false;
     const bool single = batch->writes.size() == 1;
-    const auto written = single ? write(batch->writes.front()) : transact(batch->writes);
+    bool answer_lost = false;
+    const auto written =
+        single ? write(batch->writes.front()) : transact(batch->writes, answer_lost);
+    for (Move* move : now.moves) move->unsure = move->unsure || answer_lost;
     if (!written) {
       failed = written.error();
       break;  // the tables do not answer: the rest would only wait as long
     }
     if (written->done) {
-      for (Move* move : now.moves) move->fate = Move::Fate::done;
+      for (Move* move : now.moves) {
+        move->fate = Move::Fate::done;
+        move->throttled = false;
+      }
       any_done = true;
       continue;
     }
@@ -299,9 +304,11 @@ Result<void> Requests::commit(std::span<Move> moves) {
       const auto why = [&](Refusal reason) {
         return std::any_of(first, last, [&](const Refused& one) { return one.why == reason; });
       };
-      if (why(Refusal::condition) || why(Refusal::too_large)) {
-        move->fate = why(Refusal::condition) ? Move::Fate::refused : Move::Fate::too_large;
+      const bool refused = why(Refusal::condition);
+      if (refused || why(Refusal::too_large)) {
+        move->fate = refused ? Move::Fate::refused : Move::Fate::too_large;
         move->refused.assign(first, last);
+        move->throttled = false;
       } else {
         move->throttled = any(*written, Refusal::throttled);
         again.push_back(move);

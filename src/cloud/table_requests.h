@@ -43,6 +43,7 @@ struct Move {
   } fate = Fate::left;
   std::vector<Refused> refused;  // of `writes`, when refused or too_large
   bool throttled = false;        // left because of it
+  bool unsure = false;           // an answer was lost: it may have been done before it was refused
 };
 
 class Requests {
@@ -73,7 +74,7 @@ class Requests {
  private:
   struct Batch;
   // One transaction, again with the same token while its answer is lost.
-  Result<Written> transact(std::span<const Write> writes);
+  Result<Written> transact(std::span<const Write> writes, bool& answer_lost);
   Result<Batch> batch_of(std::span<Move*> moves);
   std::string physical(std::string_view name) const;
   std::string logical(std::string_view name) const;

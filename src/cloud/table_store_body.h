@@ -38,7 +38,8 @@ class TableStore::Body {
   Result<void> claim(const engine::ClaimRequest& request, const Labourer& labourer, Time now,
                      std::vector<engine::Claimed>& claimed);
   Result<std::vector<bool>> release(std::span<const engine::Release> claims,
-                                    const engine::Labourers& labourers, Time now);
+                                    const engine::Labourers& labourers, Time now,
+                                    int last_round = 0);
   Result<bool> start(std::string_view task_id, std::string_view claim, std::string_view run);
   Result<void> give_back_leases();
 
@@ -127,8 +128,7 @@ class TableStore::Body {
                         std::size_t actions, std::size_t bytes, Time now) const;
   std::vector<Key> keys_of_rows(std::string_view job, const Item& item, std::int64_t from,
                                 std::int64_t to) const;
-  Result<bool> live_rows(std::string_view job, const Item& item, std::int64_t at_most,
-                         bool waiting_only, Time now);
+  Result<bool> live_rows(std::string_view job, const Item& item);
   Result<std::optional<Task>> folded(std::string_view task_id);
   static engine::JobStatus job_status(std::string id, const Item& item,
                                       const std::optional<Item>& counts);
@@ -138,6 +138,8 @@ class TableStore::Body {
   Write lease_write(std::string_view labourer, const Lease& was, const Lease& will) const;
   Result<std::int64_t> busy(const engine::ClaimRequest& request, const Labourer& labourer,
                             Lease& lease, Time now);
+  Result<bool> ours_after_all(const std::string& labourer, const Lease& tried,
+                              std::span<const engine::Claimed> claims);
   // The original marks a queued row as completed and leaves it in the queue.
   Result<void> take_out_of_queue(const Item& completed, Time now);
   Result<std::vector<Item>> candidates(const engine::ClaimRequest& request, std::int64_t n,

@@ -18,6 +18,7 @@ namespace {
 constexpr std::int64_t kClaimsAtOnce = 32;  // what starts within a second
 constexpr std::int64_t kLeaseS = 20;        // then others may claim
 constexpr std::size_t kMostPending = 500;   // what an item can hold beside the rest
+constexpr int kReleaseRounds = 2;           // beside the first
 constexpr std::int64_t kMostLookedAt = 10'000;
 
 std::int64_t deadline_seconds(Time deadline) {
@@ -130,6 +131,25 @@ Result<std::int64_t> TableStore::Body::busy(const ClaimRequest& request, const L
 }
 
 // --- Claim
+
+// A transaction whose answer was lost may have been made after all. Two holders try the same tokens
+// for the same epoch: who has got them is told by the lease.
+Result<bool> TableStore::Body::ours_after_all(const std::string& labourer, const Lease& tried,
+                                              std::span<const Claimed> claims) {
+  std::vector<Key> keys = {task_key(lease_id(labourer))};
+  for (const auto& one : claims) keys.push_back(task_key(one.task.id));
+  const auto rows = requests_.get(std::move(keys));
+  if (!rows) return rows.error();
+  const auto& lease = rows->front();
+  if (!lease || text_in(*lease, "holder") != options_.holder ||
+      integer_in(*lease, "epoch") != tried.epoch)
+    return false;
+  for (std::size_t i = 0; i < claims.size(); ++i) {
+    const auto& row = (*rows)[i + 1];
+    if (row && text_in(*row, "claim") == claims[i].claim) return true;  // it was all or nothing
+  }
+  return false;
+}
 
 // What is given up or completed is no candidate, and leaves the queue: the sweep of its job may be
 // over, for a claim that is given back may come after it.
@@ -261,10 +281,11 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
                           .with(":was_attempts", number(one.task.attempts))
                           .of(options_.tasks, {{"task_id", text(one.task.id)}});
         require(write, "attribute_exists(#labourer_id)");
-        if (SOSW_GUARD(claim_position)) require(write, "#greenfield = :was_position");
-        if (SOSW_GUARD(claim_attempts))
+        if (SOSW_GUARD(claim_position)) {
+          require(write, "#greenfield = :was_position");
           require(write, row.contains("attempts") ? "#attempts = :was_attempts"
                                                   : "attribute_not_exists(#attempts)");
+        }
         if (SOSW_GUARD(claim_completed)) require(write, "attribute_not_exists(#completed_at)");
         move.writes.push_back(std::move(write));
         will.pending.insert(one.task.id);
@@ -272,15 +293,22 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       }
       move.writes.push_back(lease_write(name, *lease, will));
       const auto committed = requests_.commit({&move, 1});
-      if (move.throttled && n > 1) {
+      const bool lease_refused =
+          move.fate == Move::Fate::refused && move.refused.back().why == Refusal::condition;
+      bool done = move.fate == Move::Fate::done;
+      if (!done && move.unsure) {
+        const auto ours = ours_after_all(name, will, mine_now);
+        done = ours && *ours;
+      }
+      if (!done && move.throttled && n > 1) {
         at_once = static_cast<std::int64_t>(n) / 2;
         continue;
       }
-      if (!committed) {
+      if (!done && !committed) {
         forget();  // nobody knows whether it was made
         return committed.error();
       }
-      if (move.fate == Move::Fate::done) {
+      if (done) {
         lease = std::move(will);
         {
           const std::lock_guard lock(mutex_);
@@ -290,7 +318,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
         std::move(mine_now.begin(), mine_now.end(), std::back_inserter(claimed));
         from += n;
       } else if (move.fate == Move::Fate::refused) {
-        if (move.refused.back().why == Refusal::condition) {
+        if (lease_refused) {
           forget();
           own = std::move(lease->pending);
           lease.reset();
@@ -343,7 +371,8 @@ Result<bool> TableStore::Body::start(std::string_view task_id, std::string_view 
 // --- Release
 
 Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> claims,
-                                                    const engine::Labourers& labourers, Time now) {
+                                                    const engine::Labourers& labourers, Time now,
+                                                    int last_round) {
   std::vector<bool> released(claims.size());
   std::vector<Key> keys;
   for (const auto& given : claims) keys.push_back(task_key(given.task_id));
@@ -390,6 +419,7 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
 
     if (late) {  // the work is done, by an older attempt
       changed["attempts"] = number(attempts - 1);
+      changed["greenfield"] = number(greenfield_of_claim(text_in(row, "late_claim"), row, now));
       Move move =
           closing(changed, Place::Where::tasks, State::done, integer_in(row, "late_at"), now);
       move.writes.front() = removal(row, Place::Where::tasks);
@@ -446,19 +476,32 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
       // A worker that has started is not to be started again, whatever the invocation answered.
       if (SOSW_GUARD(release_started) && !died) require(write, "attribute_not_exists(#started)");
       require(write, "attribute_not_exists(#completed_at)");
+      // Nor is work that an older attempt has finished meanwhile.
+      if (SOSW_GUARD(release_late)) require(write, "attribute_not_exists(#late_at)");
       move.writes.push_back(std::move(write));
       moves.push_back(std::move(move));
     }
   }
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   std::optional<Error> left;
+  std::vector<Release> changed;  // since they were read: decided once more
+  std::vector<std::size_t> places;
   for (std::size_t i = 0; i < order.size(); ++i) {
     released[order[i]] = moves[i].fate == Move::Fate::done;
+    if (moves[i].fate == Move::Fate::refused && last_round < kReleaseRounds) {
+      changed.push_back(claims[order[i]]);
+      places.push_back(order[i]);
+    }
     if (moves[i].fate == Move::Fate::left)
       left = Error{Code::unavailable,
                    fmt::format("the claim of task {} was not given back: the tables are busy",
                                claims[order[i]].task_id),
                    "give it back again"};
+  }
+  if (!changed.empty()) {
+    const auto again = release(changed, labourers, now, last_round + 1);
+    if (!again) return again.error();
+    for (std::size_t i = 0; i < places.size(); ++i) released[places[i]] = (*again)[i];
   }
   // What is done is done; repeated, it is no claim any more.
   if (left) return *left;

@@ -77,7 +77,7 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
     }
     const auto items = requests_.get(std::move(keys));
     if (!items) return items.error();
-    if (const auto& known = (*items)[0]; known && SOSW_GUARD(job_key)) {
+    if (const auto& known = (*items)[0]) {
       if (text_in(*known, "key") == job.key && !direct) return known_job(id, *known);
       return Error{
           Code::conflict,
@@ -540,18 +540,14 @@ std::vector<Key> TableStore::Body::keys_of_rows(std::string_view job, const Item
   return keys;
 }
 
-// Whether any of the first rows of the job is neither completed nor over; or waits.
-Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item,
-                                         std::int64_t at_most, bool waiting_only, Time now) {
-  const std::int64_t made = std::min(at_most, integer_in(item, "cursor").value_or(0));
+// Whether any row of the job is neither completed nor over.
+Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item) {
+  const std::int64_t made = integer_in(item, "cursor").value_or(0);
   for (std::int64_t row = 0; row < made; row += kPortion) {
     const auto rows = requests_.get(keys_of_rows(job, item, row, std::min(made, row + kPortion)));
     if (!rows) return rows.error();
-    for (std::size_t i = 0; i < rows->size(); ++i) {
-      const auto& found = (*rows)[i];
-      if (!found || found->contains("completed_at")) continue;
-      if (!waiting_only || i % 2 == 1 || live_state(*found, now) == State::queued) return true;
-    }
+    for (const auto& found : *rows)
+      if (found && !found->contains("completed_at")) return true;
   }
   return false;
 }
@@ -581,7 +577,7 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     if (state == "made") {
       bool any = status.done + status.dead + status.cancelled < status.made;
       if (any) {
-        const auto live = live_rows(id, item, kMostRows, false, now);
+        const auto live = live_rows(id, item);
         if (!live) return live.error();
         any = *live;
       }
@@ -668,13 +664,6 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     if (all_before) swept = row;
   }
   left += made - row;
-  // What was on its way between the two tables when the job was cancelled has been in neither.
-  if (left == 0 && state_was != "cancelled" && SOSW_GUARD(cancel_looks_twice)) {
-    const auto passed_by = live_rows(id, item, kLookedAt, true, now);
-    if (!passed_by) return passed_by.error();
-    if (*passed_by) ++left;
-  }
-
   if (left > 0) {
     if (made > kLookedAt) {
       const auto kept =

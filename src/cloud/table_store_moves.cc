@@ -31,7 +31,7 @@ std::uint64_t seed_of(const Item& row) {
 
 // What an attempt leaves that means nothing afterwards.
 void forget_attempt(Item& row) {
-  for (const auto name : {"started", "deadline", "place"}) row.erase(name);
+  for (const auto name : {"started", "deadline", "place", "late_claim"}) row.erase(name);
 }
 
 std::string id_of(const Item& row) { return text_in(row, "task_id"); }
@@ -81,7 +81,7 @@ Move TableStore::Body::ending(Item row, bool silent, const Labourer& labourer, b
   Move move;
   if (const auto late_at = integer_in(row, "late_at"); late_at && SOSW_GUARD(late_completion)) {
     state = State::done;
-    row["greenfield"] = number(greenfield_of_claim({}, row, now));
+    row["greenfield"] = number(greenfield_of_claim(text_in(row, "late_claim"), row, now));
     move = closing(row, Place::Where::tasks, state, late_at, now);
   } else {
     Fate fate = fate_after_attempt(labourer, static_cast<int>(attempts), now, seed_of(row));

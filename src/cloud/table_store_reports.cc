@@ -95,9 +95,17 @@ Move TableStore::Body::effect_on(const Place& place, const Report& report,
   Change change;
   set_details(change, report);
   change.counted();
-  if (effect.keep_late) change.set("late_at", number(at));
+  if (effect.keep_late) {
+    change.set("late_at", number(at));
+    if (greenfield_of(report.claim)) change.set("late_claim", text(report.claim));
+  }
   if (effect.complete) {
-    change.set("completed_at", number(at));
+    // By a clock that is behind, or a process that was frozen: nothing ends before it began.
+    const std::int64_t began =
+        place.state == State::running
+            ? integer_in(row, "greenfield").value_or(0) - options_.invocation_delta
+            : at;
+    change.set("completed_at", number(std::max(at, began)));
     after = place.where == Place::Where::tasks ? State::completed : State::done;
     // Else a Python Orchestrator would start it again, and its duration would be half a century.
     if (place.state != State::running && SOSW_GUARD(late_greenfield))
@@ -155,7 +163,7 @@ Write TableStore::Body::first_try(const Report& report, const engine::Labourers&
       .with(":now", number(epoch_seconds(now)))
       .with(":latest", number(epoch_seconds(now) + options_.invocation_delta));
   Write write = change.of(options_.tasks, {{"task_id", text(report.task_id)}});
-  if (SOSW_GUARD(ghost_row)) require(write, "attribute_exists(#labourer_id)");
+  require(write, "attribute_exists(#labourer_id)");
   require(write, "attribute_not_exists(#completed_at)");
   if (report.claim.empty()) {
     require(write, "#greenfield >= :now AND attribute_not_exists(#failed)");

@@ -68,6 +68,7 @@ class Wire final : public Tables {
   }
   Result<std::vector<std::optional<Item>>> get(std::span<const Key> keys) override {
     ++requests_["get"];
+    if (lose_reads_ && lose_ == 0) return no_answer();
     return tables_.get(keys);
   }
   Result<void> append(std::string_view table, std::span<const Item> items) override {
@@ -75,6 +76,8 @@ class Wire final : public Tables {
   }
 
   void lose_answers(int n) { lose_ = n; }
+  void lose_reads_after_lost_answers() { lose_reads_ = true; }
+  void read_again() { lose_reads_ = false; }
   void throttle_above(std::size_t writes) { throttled_above_ = writes; }
   [[nodiscard]] std::int64_t requests() const {
     std::int64_t sum = 0;
@@ -99,6 +102,7 @@ class Wire final : public Tables {
   std::vector<std::string> tokens_;
   std::size_t largest_ = 0, throttled_above_ = 0;
   int lose_ = 0;
+  bool lose_reads_ = false;
 };
 
 class TableStoreOnly : public ::testing::Test {
@@ -252,7 +256,8 @@ TEST_F(TableStoreOnly, reports_about_a_task_that_has_failed) {
     if (cell.kind == kCompleted && cell.claim == Cell::older) {
       ASSERT_THAT(ended, SizeIs(1));
       EXPECT_EQ(ended[0].state, State::done);
-      EXPECT_EQ(task(id).greenfield, greenfield_of(second[0].claim));
+      EXPECT_EQ(task(id).greenfield, greenfield_of(first[0].claim))
+          << "of the one that has done it";
     }
     must(store_->archive(kWorker, 10, now_));
     wait(100);
@@ -456,14 +461,24 @@ TEST_F(TableStoreOnly, a_transaction_whose_answer_is_lost_is_repeated_with_its_t
   for (const auto& one : claimed) EXPECT_EQ(task(one.task.id).attempts, 1);
 }
 
-TEST_F(TableStoreOnly, a_lost_claim_ends_by_its_deadline) {
+TEST_F(TableStoreOnly, a_claim_whose_answers_are_all_lost_is_found_in_the_rows) {
+  accept(2, "k");
+  wire_.lose_answers(3);
+  const auto claimed = claim(5);
+  ASSERT_THAT(claimed, SizeIs(2));
+  EXPECT_EQ(row(claimed[0].task.id)->at("claim"), text(claimed[0].claim));
+}
+
+TEST_F(TableStoreOnly, a_claim_that_nobody_can_find_out_about_ends_by_its_deadline) {
   accept(1, "k");
   wire_.lose_answers(3);
+  wire_.lose_reads_after_lost_answers();
   const engine::ClaimRequest request{
       .labourer_id = kWorker, .limit = 5, .at_most = 5, .deadline = after(now_, 1'200)};
   const auto lost = store_->exchange({}, std::span(&request, 1), labourers_, now_);
   ASSERT_FALSE(lost);
   EXPECT_EQ(lost.error().code, Code::unavailable);
+  wire_.read_again();
   EXPECT_THAT(claim(5), IsEmpty());
   wait(1'200);
   EXPECT_THAT(must(store_->expire(worker(), 10, {}, now_)), SizeIs(1));
