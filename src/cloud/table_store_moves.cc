@@ -77,6 +77,9 @@ Move TableStore::Body::ending(Item row, bool silent, const Labourer& labourer, b
                               std::string_view why, Time now, State& state) const {
   const Item was = row;
   if (silent) row["silent"] = number(1);
+  // Its report has moved it to where the expired ones are.
+  if (row.contains("failed"))
+    row["greenfield"] = number(greenfield_of_claim(text_in(row, "failed"), row, now));
   const std::int64_t attempts = integer_in(row, "attempts").value_or(0);
   Move move;
   if (const auto late_at = integer_in(row, "late_at"); late_at && SOSW_GUARD(late_completion)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// End-to-end traces of the original, run by our engine on the in-memory model and on SQLite (both
-// in the two-step form, which the recorded traces have), and the differences on purpose.
+// End-to-end traces of the original, run by our engine on the in-memory model, on SQLite and on
+// DynamoDB tables in memory (all in the two-step form, which the recorded traces have), and the
+// differences on purpose.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <set>
 
 #include "areas.h"
+#include "cloud/table_store.h"
 #include "core/json_text.h"
 #include "engine/orchestrator.h"
 #include "engine/scavenger.h"
@@ -21,7 +23,9 @@
 #include "local/sqlite_store.h"
 #include "simulation/model_ports.h"
 #include "simulation/model_store.h"
+#include "simulation/model_tables.h"
 #include "support/scratch_folder.h"
+#include "support/swept_store.h"
 
 namespace sosw::golden {
 namespace {
@@ -306,7 +310,7 @@ class Flow {
         json::object row = to_json(task);
         row["task_id"] = given(task.id);
         for (const char* const our_own : {"state", "claim", "job_id", "silent", "failed", "late_at",
-                                          "started", "replays", "interrupted"}) {
+                                          "started", "replays", "interrupted", "late_claim"}) {
           row.erase(our_own);
         }
         if (closed(state)) {
@@ -337,6 +341,31 @@ class Flow {
   Labourers labourers_;
   std::map<std::string, std::string> names_;
   std::size_t first_call_ = 0, first_alarm_ = 0;
+};
+
+// The store on DynamoDB, on tables in memory.
+class OnTables final : public testing::SweptStore {
+ public:
+  OnTables(std::int64_t delta, std::int64_t step)
+      : OnTables(std::make_unique<Parts>(delta, step)) {}
+
+ private:
+  struct Parts {
+    Parts(std::int64_t delta, std::int64_t step)
+        : tables(simulation::sosw_tables(), [] { return Time(); }), store(tables, [&] {
+            cloud::TableStore::Options options;
+            options.invocation_delta = delta;
+            options.task_step = step;
+            options.index_lag_s = 0;
+            options.holder = options.nonce = "flow";
+            return options;
+          }()) {}
+    simulation::ModelTables tables;
+    cloud::TableStore store;
+  };
+  explicit OnTables(std::unique_ptr<Parts> parts)
+      : SweptStore(parts->store, true), parts_(std::move(parts)) {}
+  const std::unique_ptr<Parts> parts_;
 };
 
 // Without rules: how two traces are compared.
@@ -377,6 +406,14 @@ Answer trace(const Case& what) {
   if (!same(plain_area(), false, on_model, on_sqlite)) {
     throw std::runtime_error("the stores differ:\n" + json_text(on_model.value()) + "\n" +
                              json_text(on_sqlite.value()));
+  }
+  const Answer on_tables =
+      Flow(what, [](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
+        return std::make_unique<OnTables>(delta, step);
+      }).run();
+  if (!same(plain_area(), false, on_model, on_tables)) {
+    throw std::runtime_error("the stores differ:\n" + json_text(on_model.value()) + "\n" +
+                             json_text(on_tables.value()));
   }
   return on_sqlite;
 }
