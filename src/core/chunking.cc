@@ -449,8 +449,10 @@ JobSummary JobRows::summary(int samples) const {
     summary.levels.push_back({tree_->schema.plural_name(level), tree_->chunks.values[level]});
   const auto take = [&](std::int64_t from, std::int64_t end, std::vector<std::string>& out) {
     auto cursor = at(from);
-    for (std::string text; cursor.row() < end && cursor.next(text); text.clear())
+    for (std::string text; cursor.row() < end; text.clear()) {
+      cursor.next(text);
       out.push_back(text);
+    }
   };
   const auto first_end = std::min<std::int64_t>(samples, summary.rows);
   take(0, first_end, summary.first);

@@ -99,6 +99,70 @@ TEST(Chunking, BatchesAndKeepsTheFieldsOfEachLevel) {
                   R"({"note": 0, "topics": ["c"]})"));
 }
 
+TEST(Chunking, TheSizeOfABatchIsReadAsPythonReadsAWholeNumber) {
+  const auto with_size = [](std::string_view size) {
+    return fmt::format(R"({{"words": [1, 2, 3], "max_words_per_batch": {}}})", size);
+  };
+  const auto rows = [&](std::string_view size) {
+    return rows_of(with_size(size), {"word"}).size();
+  };
+  for (const auto* two : {"2", "2.9", R"("2")", R"(" \t2\n")", R"("+2")", R"("0_2")"})
+    EXPECT_EQ(rows(two), 2U) << two;
+  EXPECT_EQ(rows("true"), 3U);
+  for (const auto* all_in_one : {"9223372036854775807", "18446744073709551615", "1e300",
+                                 R"("99999999999999999999")", R"("1_0")"})
+    EXPECT_EQ(rows(all_in_one), 1U) << all_in_one;
+  for (const auto* no_number : {R"("1__0")", R"("_1")", R"("1_")", R"("-_1")", R"("+_1")",
+                                R"("+-2")", R"("+")", R"("-")", R"("  ")", R"("2.0")", R"("2 3")"})
+    EXPECT_THAT(refused(with_size(no_number), {"word"}).message,
+                HasSubstr("can not be read as a whole number"))
+        << no_number;
+  EXPECT_EQ(refused(with_size("[2]"), {"word"}).message,
+            "max_words_per_batch: a list is no number");
+  for (const auto* below_one : {"-1e300", "-2.5", "0.5", R"("-99999999999999999999")", R"("0")"})
+    EXPECT_THAT(refused(with_size(below_one), {"word"}).message, HasSubstr("at least 1"))
+        << below_one;
+  EXPECT_THAT(refused(R"({"isolate_topics": true, "topics": {"a": {"words": [1],
+                          "max_words_per_batch": false}}})")
+                  .message,
+              HasSubstr("0 is no size"));
+  EXPECT_THAT(refused(R"({"isolate_topics": true, "topics": {"a": {"words": [1],
+                          "max_words_per_batch": ""}}})")
+                  .message,
+              HasSubstr("can not be read as a whole number"));
+}
+
+TEST(Chunking, AnEmptyPluralGivesWayToTheSingular) {
+  EXPECT_THAT(rows_of(R"({"topics": {"a": {"words": [], "word": ["x"]}}, "isolate_topics": true})"),
+              ElementsAre(R"({"isolate_topics": true, "topics": ["a"], "words": ["x"]})"));
+  EXPECT_THAT(rows_of(R"({"topics": {"a": {"words": [], "word": []}}, "isolate_topics": true})"),
+              ElementsAre(R"({"isolate_topics": true, "topics": ["a"], "word": []})"));
+}
+
+TEST(Chunking, ThePluralOfAPluralAsksForChunkingAtTheTopOnly) {
+  EXPECT_EQ(rows_of(R"({"words": ["a", "b"], "isolate_wordss": true})", {"word"}).size(), 2U);
+  EXPECT_EQ(rows_of(R"({"words": ["a", "b"], "max_wordss_per_batch": 5})", {"word"}).size(), 2U);
+  const std::vector<std::string> attrs = {"topic", "word", "letter"};
+  const auto nested = [](std::string_view words) {
+    return fmt::format(
+        R"({{"topics": {{"t": null, "a": {{"{}": {{"x": {{"letters": [1, 2], "isolate_letters": 1}}}}}}}}}})",
+        words);
+  };
+  EXPECT_EQ(rows_of(nested("words"), attrs).size(), 3U);
+  EXPECT_EQ(rows_of(nested("wordss"), attrs).size(), 1U);
+}
+
+TEST(Chunking, AJobOfManyFieldsIsReadByTheNamesThatMatter) {
+  const auto rows = rows_of(
+      R"({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8, "i": 9, "j": 10,
+          "words": ["x", "y"], "isolate_words": true})",
+      {"word"});
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[1],
+            R"({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5, "f": 6, "g": 7, "h": 8, "i": 9, "j": 10, )"
+            R"("isolate_words": true, "words": ["y"]})");
+}
+
 TEST(Chunking, ASingularNameIsTheSameAttribute) {
   const auto plural = rows_of(R"({"words": ["a", "b"], "isolate_words": true})", {"word"});
   EXPECT_EQ(plural.size(), 2U);
@@ -159,6 +223,21 @@ TEST(Chunking, TheLabourerIsNoData) {
       ElementsAre(
           R"({"isolate_topics": true, "topics": ["a"], "labourer_id": "word_count", "words": ["x"]})",
           R"({"isolate_topics": true, "topics": ["b"], "labourer_id": "word_count"})"));
+  const auto above = open_job(
+      R"({"labourer_id": "spoofed", "z": 1, "topics": {"a": {"z": 2}, "b": null}, "isolate_topics": true})");
+  ASSERT_TRUE(above);
+  EXPECT_THAT(
+      all(*above, JobRows::Form::queue_file),
+      ElementsAre(
+          R"({"labourer_id": "word_count", "z": 2, "isolate_topics": true, "topics": ["a"]})",
+          R"({"labourer_id": "word_count", "z": 1, "isolate_topics": true, "topics": ["b"]})"));
+  const auto merged =
+      open_job(R"({"z": 1, "topics": {"a": {"labourer_id": 1, "z": 2}}, "isolate_topics": true})");
+  ASSERT_TRUE(merged);
+  EXPECT_THAT(
+      all(*merged, JobRows::Form::queue_file),
+      ElementsAre(
+          R"({"z": 2, "isolate_topics": true, "topics": ["a"], "labourer_id": "word_count"})"));
   const auto plain = open_job(R"({"k": 1, "labourer_id": "spoofed"})");
   ASSERT_TRUE(plain);
   EXPECT_THAT(all(*plain, JobRows::Form::queue_file),
@@ -196,6 +275,11 @@ TEST(Chunking, ErrorsSayWhereAndHowToMend) {
   EXPECT_EQ(refused(R"({"st_date": "0001-01-01", "en_date": "9999-12-31"})").message,
             "st_date 0001-01-01 to en_date 9999-12-31 are 3652059 dates");
   EXPECT_THAT(refused(R"({"st_date": "1.11.2026"})").message, HasSubstr("st_date: '1.11.2026'"));
+  EXPECT_EQ(refused(R"({"st_date": 20261101})").message, "st_date: the number 20261101 is no date");
+  EXPECT_THAT(refused(R"({"st_date": "2026-11-01", "en_date": "soon"})").message,
+              HasSubstr("en_date: 'soon'"));
+  EXPECT_THAT(refused(R"({"topics": [{"a": null}, {"b": 5}], "isolate_topics": true})").message,
+              HasSubstr("topics[1].b: the number 5 is no element"));
   EXPECT_THAT(refused(R"({"st_date": "2026-11-30"})").message,
               HasSubstr("after en_date 2026-11-24"));
   EXPECT_THAT(refused(R"({"period": "today", "isolate_date_lists": true})", {"date_list"}).message,
@@ -209,6 +293,17 @@ TEST(Chunking, AFlagWithoutValuesGivesNoRowButAWarning) {
   EXPECT_EQ(rows->count(), 1);
   EXPECT_THAT(rows->summary().warnings, ElementsAre(HasSubstr("topics.a.words")));
   EXPECT_THAT(rows_of(R"({"isolate_words": true})", {"word"}), ElementsAre());
+}
+
+TEST(Chunking, ManyWarningsAreShownInAFew) {
+  json::object topics;
+  for (int i = 0; i < 13; ++i) topics[std::to_string(i)] = json::object{{"wrods", 1}};
+  const auto rows = open_job(json_text(json::object{{"topics", topics}, {"isolate_words", true}}));
+  ASSERT_TRUE(rows);
+  const auto warnings = rows->summary().warnings;
+  ASSERT_EQ(warnings.size(), 11U);
+  EXPECT_THAT(warnings[9], HasSubstr("topics.9.words"));
+  EXPECT_EQ(warnings[10], "and 3 more such places");
 }
 
 TEST(Chunking, SummaryCountsByLevel) {
@@ -245,6 +340,16 @@ TEST(Description, GivesTheSameRowsWhenOpenedAgain) {
   EXPECT_EQ(all(*again), all(*rows));
   EXPECT_EQ(again->labourer_id(), "word_count");
   EXPECT_EQ(json_text(again->description()), stored);
+}
+
+TEST(Description, WithoutDatesHasNoneToIsolate) {
+  auto description =
+      open_job(R"({"words": ["a", "b"], "isolate_words": true})", {"word"})->description();
+  description["isolate_days"] = true;
+  const auto rows = JobRows::open(description);
+  ASSERT_TRUE(rows) << rows.error().text();
+  EXPECT_EQ(rows->count(), 2);
+  EXPECT_EQ(rows->summary().dates, 0);
 }
 
 TEST(Description, ThatIsNotOursIsCorrupt) {
@@ -336,47 +441,6 @@ TEST(Cursor, MovesAndOutlivesTheRows) {
   EXPECT_FALSE(moved.next(text));
   EXPECT_EQ(text,
             R"({"isolate_words": true, "words": ["a"]}{"isolate_words": true, "words": ["b"]})");
-}
-
-TEST(JobRequest, IsTakenOutOfAnEvent) {
-  const auto taken = [](std::string_view event) {
-    const auto job = extract_job_from_payload(*parse_json(event));
-    EXPECT_TRUE(job) << event;
-    return job ? job->lambda_name + " " + json_text(job->body) : job.error().message;
-  };
-  EXPECT_EQ(taken(R"({"lambda_name": "f", "a": 1})"), R"(f {"a": 1})");
-  EXPECT_EQ(taken(R"({"job": {"lambda_name": "f"}, "ignored": 1})"), "f {}");
-  EXPECT_EQ(
-      taken(
-          R"({"job": "{\"labourer_id\": \"arn:aws:lambda:us-west-2:123456789012:function:f:7\", \"a\": 1}"})"),
-      R"(f {"a": 1})");
-  EXPECT_EQ(taken(R"("{\"lambda_name\": \"f\"}")"), "f {}");
-  EXPECT_EQ(taken(R"({"lambda_name": "f", "labourer_id": "g"})"), R"(f {"labourer_id": "g"})");
-  for (const auto* event : {"5", "[]", "{}", R"({"job": 5})", R"({"job": "nonsense"})",
-                            R"({"job": "[]"})", R"({"lambda_name": null})"})
-    EXPECT_FALSE(extract_job_from_payload(*parse_json(event))) << event;
-}
-
-TEST(JobSchemaTest, VariantsAndTheDefault) {
-  const auto config = parse_json(R"({"job_schema": {"chunkable_attrs": [["topic", {}], "word"]},
-                                     "job_schema_variants": {"by_word": {"chunkable_attrs": [["word", {}]]}}})")
-                          ->as_object();
-  EXPECT_THAT(JobSchema::from_config(config, "")->attrs(), ElementsAre("topic", "word"));
-  EXPECT_THAT(JobSchema::from_config(config, "default")->attrs(), ElementsAre("topic", "word"));
-  EXPECT_THAT(JobSchema::from_config(config, "by_word")->attrs(), ElementsAre("word"));
-  EXPECT_THAT(JobSchema::from_config({}, "")->attrs(), ElementsAre());
-  const auto unknown = JobSchema::from_config(config, "by_wrod");
-  ASSERT_FALSE(unknown);
-  EXPECT_THAT(unknown.error().text(), HasSubstr("unknown job_schema_name 'by_wrod'"));
-  EXPECT_THAT(unknown.error().hint, HasSubstr("by_word"));
-  for (const auto* wrong :
-       {R"({"job_schema": 5})", R"({"job_schema": {"chunkable_attrs": "word"}})",
-        R"({"job_schema": {"chunkable_attrs": [5]}})",
-        R"({"job_schema": {"chunkable_attrs": [["words", {}]]}})",
-        R"({"job_schema": {"chunkable_attrs": [["a"], ["a"]]}})", R"({"job_schema_variants": []})",
-        R"({"job_schema": {"chunkable_attrs": [[""]]}})"})
-    EXPECT_FALSE(JobSchema::from_config(parse_json(wrong)->as_object(), "")) << wrong;
-  EXPECT_FALSE(JobSchema::create(std::vector<std::string>(17, "a")));
 }
 
 }  // namespace

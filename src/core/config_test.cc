@@ -43,6 +43,8 @@ TEST(RecursiveUpdate, AnExplicitReplacementTakesOut) {
   EXPECT_EQ(update(R"({"a": [1, 2]})", R"({"a": {"$replace": [2]}})"), R"({"a": [2]})");
   EXPECT_EQ(update(R"({"a": {"x": 1}})", R"({"a": {"$replace": {"y": 2}}})"), R"({"a": {"y": 2}})");
   EXPECT_EQ(update("{}", R"({"a": {"b": {"$replace": [2]}}})"), R"({"a": {"b": [2]}})");
+  EXPECT_EQ(update(R"({"a": {"x": 1}})", R"({"a": {"$replace": [2], "y": 2}})"),
+            R"({"a": {"x": 1, "$replace": [2], "y": 2}})");
 }
 
 TEST(Merged, TheLaterLayerWins) {
@@ -93,6 +95,9 @@ TEST(Nearest, OneSlipOrTwo) {
   EXPECT_FALSE(nearest("", kKnown));
   EXPECT_FALSE(nearest(std::string(100'000, 'x'), kKnown));
   EXPECT_FALSE(nearest("x", {}));
+  constexpr std::string_view kClose[] = {"timeout_x", "timeouts", "timeout_s", "timeout_z"};
+  EXPECT_EQ(nearest("timeout_s", kClose), "timeout_s");
+  EXPECT_EQ(nearest("timeout_y", kClose), "timeout_x");  // the first of equals
 }
 
 TEST(ConfigReader, TellsAllErrorsInOne) {
@@ -129,7 +134,11 @@ TEST(ConfigReader, SaysWhatAValueMustBe) {
             "here: m must be a whole number, found the number 1.5");
   EXPECT_EQ(complaint([](auto& r) { r.integer("t", 6, 9); }),
             "here: t must be between 6 and 9, found 5");
+  EXPECT_EQ(complaint([](auto& r) { r.integer("t", 0, 4); }),
+            "here: t must be between 0 and 4, found 5");
   EXPECT_EQ(complaint([](auto& r) { r.number("t", 6); }), "here: t must be at least 6, found 5");
+  EXPECT_EQ(complaint([](auto& r) { r.number("t", 0, 4); }),
+            "here: t must be between 0 and 4, found 5");
   EXPECT_EQ(complaint([](auto& r) { r.text("t"); }), "here: t must be a text, found the number 5");
   EXPECT_EQ(complaint([](auto& r) { r.texts("list"); }),
             "here: list must be a list of texts, found in it the number 1");
@@ -141,6 +150,18 @@ TEST(ConfigReader, SaysWhatAValueMustBe) {
   EXPECT_EQ(
       complaint([](auto& r) { r.integer("absent", 0, 9), r.number("m", 0), r.integer("t", 5, 5); }),
       "fine");
+}
+
+TEST(Described, ShowsAValueInAFewWords) {
+  EXPECT_EQ(described(nullptr), "null");
+  EXPECT_EQ(described(true), "true");
+  EXPECT_EQ(described(false), "false");
+  EXPECT_EQ(described(1.0), "the number 1.0");
+  EXPECT_EQ(described(json::array()), "a list");
+  EXPECT_EQ(described(json::object()), "an object");
+  const std::string sixty(60, 'x');
+  EXPECT_EQ(described(json::value(sixty)), "the text '" + sixty + "'");
+  EXPECT_EQ(described(json::value(sixty + "y")), "the text '" + sixty + "...'");
 }
 
 TEST(ConfigReader, WholeNumbersMayBeWrittenWithAPoint) {

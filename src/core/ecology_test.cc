@@ -106,6 +106,8 @@ TEST(ReadHealthMetric, NamesWhatIsWrong) {
       "  known: < <= == != >= >, or lt le eq ne ge gt");
   EXPECT_EQ(complaint(R"({"feelings": {"4": 1}, "feeling_comparison_operator": "<"})"),
             "labourer 'f': health_metrics 'cpu': details is missing");
+  EXPECT_EQ(complaint(R"({"details": {}, "feeling_comparison_operator": "<"})"),
+            "labourer 'f': health_metrics 'cpu': feelings is missing");
   EXPECT_EQ(
       complaint(R"({"details": {}, "feelings": {"10": 1}, "feeling_comparison_operator": "<"})"),
       "labourer 'f': health_metrics 'cpu': feelings: '10' is no status\n"

@@ -47,7 +47,7 @@ std::string_view behind_prefix(std::string_view arn) {
   const auto part = [&](std::string_view allowed, std::size_t least, std::size_t most,
                         std::string_view end) {
     const auto size = run(rest, allowed, most);
-    if (size < least || size >= rest.size() || end.find(rest[size]) == end.npos) return false;
+    if (size < least || rest.find_first_of(end, size) != size) return false;
     rest.remove_prefix(size + 1);
     return true;
   };

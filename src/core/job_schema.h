@@ -105,7 +105,6 @@ class JobSchema {
   static constexpr std::size_t kSlots = max_odd + 1;
   struct View {
     std::array<const json::value*, kMaxLevels * kSlots> slots;
-    const json::value*& at(std::size_t level, Slot slot) { return slots[level * kSlots + slot]; }
     [[nodiscard]] const json::value* at(std::size_t level, Slot slot) const {
       return slots[level * kSlots + slot];
     }

@@ -71,6 +71,10 @@ TEST(JsonText, EscapesAllButPrintableAscii) {
   EXPECT_EQ(json_text(json::string("a\xFFz\xC3")), R"("a\ufffdz\ufffd")");
   EXPECT_EQ(json_text(json::string("\xED\xA0\x80")),
             R"("\ufffd\ufffd\ufffd")");  // a lone surrogate
+  EXPECT_EQ(json_text(json::string("\xEE\x80\x80")), R"("\ue000")");
+  for (const auto* three : {"\xE0\x80\x80", "\xF5\x80\x80"})  // too long; beyond Unicode
+    EXPECT_EQ(json_text(json::string(three)), R"("\ufffd\ufffd\ufffd")");
+  EXPECT_EQ(json_text(json::string("\xF4\x90\x80\x80")), R"("\ufffd\ufffd\ufffd\ufffd")");
   EXPECT_EQ(json_text(json::string("\0", 1)), R"("\u0000")");
 }
 
@@ -93,6 +97,7 @@ TEST(JsonText, WritesFloatsAsPythonsRepr) {
       {123456789012345680.0, "1.2345678901234568e+17"},
       {1.7976931348623157e308, "1.7976931348623157e+308"},
       {std::nan(""), "NaN"},
+      {std::numeric_limits<double>::infinity(), "Infinity"},
       {-std::numeric_limits<double>::infinity(), "-Infinity"}};
   for (const auto& [number, text] : cases) EXPECT_EQ(json_text(number), text);
 }

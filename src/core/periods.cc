@@ -152,7 +152,8 @@ std::string without_numbers(std::string_view period) {
 Result<std::int64_t> whole_days(std::string_view entry, const json::object& object,
                                 std::string_view key) {
   const auto* value = object.if_contains(key);
-  if (value && value->is_int64() && std::abs(value->get_int64()) < 10'000'000)
+  constexpr std::int64_t kMost = 10'000'000;  // beyond the calendar from any today
+  if (value && value->is_int64() && value->get_int64() > -kMost && value->get_int64() < kMost)
     return value->get_int64();
   return invalid(
       fmt::format("custom_period_patterns: '{}': '{}' is no whole number of days", entry, key),

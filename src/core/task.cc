@@ -169,6 +169,7 @@ Result<Task> new_task(Task generated, const json::object& fields, bool strict) {
 
 json::object error_of(const Report& report) {
   constexpr std::size_t kLongest = 1000;
+  constexpr int kLongestCharacter = 4;
   const auto inside_of_a_character = [](char c) { return (c & 0xC0) == 0x80; };
   json::object error;
   for (const std::string_view key : {"error", "error_type", "log"}) {
@@ -177,14 +178,14 @@ json::object error_of(const Report& report) {
     std::string text = value->is_string() ? std::string(value->get_string()) : json_text(*value);
     if (text.size() > kLongest) {
       std::size_t cut = key == "log" ? text.size() - kLongest : kLongest;
-      while (cut > 0 && cut < text.size() && inside_of_a_character(text[cut])) --cut;
+      for (int n = 1; n < kLongestCharacter && cut > 0 && inside_of_a_character(text[cut]); ++n)
+        --cut;
       key == "log" ? text.erase(0, cut) : text.erase(cut);
     }
     error[key] = text;
   }
   // What a worker says may be no UTF-8: what is read again is.
-  const auto readable = parse_json(json_text(error));
-  return readable && readable->is_object() ? readable->get_object() : json::object();
+  return parse_json(json_text(error)).value().get_object();
 }
 
 std::string job_id(std::string_view key) {

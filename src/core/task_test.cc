@@ -49,6 +49,9 @@ TEST(InvocationPayload, PayloadThenTheTask) {
             R"({"a": 1, "task_id": "t1", "labourer_id": "f", "created_at": 1548928800.0, )"
             R"("greenfield": 2000, "attempts": 0, "claim": "c1"})");
   EXPECT_EQ(invocation_payload(queued(), "")->find("claim"), std::string::npos);
+  auto task = queued();
+  task.extra["arn"] = "arn:aws:lambda:us-west-2:123456789012:function:f";
+  EXPECT_NE(invocation_payload(task, "")->find(R"("arn": "arn:aws:lambda:)"), std::string::npos);
 }
 
 TEST(InvocationPayload, TheTasksFieldsWinAtTheirPlace) {
@@ -119,6 +122,12 @@ TEST(NewTask, StrictRefusesWhatIsMadeForIt) {
       complaint(R"({"task_id": "", "labourer_id": null, "attempts": 0, "greenfield": false})"),
       "made {}");
   EXPECT_NE(complaint(R"({"greenfield": 2000.0})"), "made {}");
+  EXPECT_EQ(complaint(R"({"task_id": true})"),
+            "task_id is true, but it must be t1\n  leave it out: it is made for the task");
+  EXPECT_EQ(complaint(R"({"labourer_id": []})"),
+            "labourer_id is a list, but it must be f\n  leave it out: it is made for the task");
+  EXPECT_TRUE(complaint(R"({"payload": "{\"n\": 100000000000000000000}"})")
+                  .starts_with("payload: the number 100000000000000000000 does not fit"));
 }
 
 TEST(NewTask, NotStrictTakesWhatIsGiven) {
@@ -135,9 +144,13 @@ TEST(NewTask, NotStrictTakesWhatIsGiven) {
   const auto nulls = new_task(queued(), object(R"({"task_id": null, "attempts": null})"), false);
   ASSERT_TRUE(nulls);
   EXPECT_EQ(nulls->id, "t1");
-  for (const auto* wrong :
-       {R"({"greenfield": "x"})", R"({"attempts": true})", R"({"attempts": -1})",
-        R"({"task_id": ""})", R"({"created_at": 1e30})", R"({"greenfield": 1.5})"})
+  const auto flags =
+      new_task(queued(), object(R"({"task_id": true, "labourer_id": false})"), false);
+  ASSERT_TRUE(flags);
+  EXPECT_EQ(flags->id + flags->labourer_id, "TrueFalse");  // as Python's str()
+  for (const auto* wrong : {R"({"greenfield": "x"})", R"({"attempts": true})",
+                            R"({"attempts": -1})", R"({"task_id": ""})", R"({"created_at": 1e30})",
+                            R"({"created_at": "soon"})", R"({"greenfield": 1.5})"})
     EXPECT_FALSE(new_task(queued(), object(wrong), false)) << wrong;
 }
 
@@ -158,6 +171,17 @@ TEST(Report, ItsErrorIsKeptInAFewWords) {
   EXPECT_EQ(kept.at("log").as_string(), log.substr(200));
   report.result = {{"error", "a\xff"}};
   EXPECT_EQ(error_of(report).at("error"), "a\xEF\xBF\xBD");
+  report.result = {{"error", nullptr}, {"error_type", "E"}};
+  EXPECT_EQ(json_text(error_of(report)), R"({"error_type": "E"})");
+  // No character is longer than four bytes, whatever the bytes are.
+  report.result = {{"error", std::string(5000, '\x80')}, {"log", std::string(5000, '\x80')}};
+  const auto bytes = [&](const char* key) {
+    return error_of(report).at(key).as_string().size() / 3;
+  };
+  EXPECT_EQ(bytes("error"), 997U);
+  EXPECT_EQ(bytes("log"), 1003U);
+  report.result = {{"log", std::string(1001, '\x80')}};
+  EXPECT_EQ(bytes("log"), 1001U);
 }
 
 }  // namespace
