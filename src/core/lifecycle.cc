@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "core/guard.h"
+
 namespace sosw {
 namespace {
 
@@ -70,7 +72,9 @@ ReportEffect completion_effect(const Found& found) {
   const ReportEffect kept = {.answer = Answer::stale, .keep_late = !found.late_kept};
   switch (found.state) {
     case S::running:
-      return found.claim == ClaimMatch::older ? kept : completes(Answer::applied);
+      return found.claim == ClaimMatch::older && SOSW_GUARD(older_completion_only_kept)
+                 ? kept
+                 : completes(Answer::applied);
     case S::failed:
       // The same claim may have been delivered twice: one run of the two has done the work.
       return found.claim == ClaimMatch::older ? kept : completes(Answer::late);
@@ -78,7 +82,7 @@ ReportEffect completion_effect(const Found& found) {
     case S::retry:
     case S::dead:
     case S::cancelled:
-      return completes(Answer::late);
+      return SOSW_GUARD(late_completion_counts) ? completes(Answer::late) : nothing(Answer::stale);
     case S::completed:
     case S::done:
       return nothing(Answer::already);
@@ -90,7 +94,8 @@ ReportEffect failure_effect(const Found& found) {
   const bool current = found.claim == ClaimMatch::current;
   switch (found.state) {
     case S::running:
-      if (current || (found.claim == ClaimMatch::none && !found.silent))
+      if (current || !SOSW_GUARD(older_failure_ends_nothing) ||
+          (found.claim == ClaimMatch::none && !(SOSW_GUARD(silent_attempt) && found.silent)))
         return {.answer = Answer::applied, .end_attempt = true, .count_failure = true};
       return counts();
     case S::failed:
@@ -103,6 +108,7 @@ ReportEffect failure_effect(const Found& found) {
     case S::done:
     case S::dead:
     case S::cancelled:
+      if (!SOSW_GUARD(closed_stays_closed)) return {.answer = Answer::applied, .end_attempt = true};
       return nothing(current ? Answer::already : Answer::stale);
   }
   return nothing(Answer::unknown);
@@ -152,6 +158,8 @@ ReportEffect report_effect(Report::Kind kind, const Found& found) {
   return kind == Report::Kind::completed ? completion_effect(found) : failure_effect(found);
 }
 
-bool late_completion_closes(const Task& task) { return task.extra.contains("late_at"); }
+bool late_completion_closes(const Task& task) {
+  return SOSW_GUARD(kept_completion_closes) && task.extra.contains("late_at");
+}
 
 }  // namespace sosw

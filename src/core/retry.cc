@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/config_reader.h"
+#include "core/guard.h"
 #include "core/labourer.h"
 #include "core/task.h"
 
@@ -62,7 +63,7 @@ double longest_retry_delay_s(const Labourer& labourer) {
 }
 
 Fate fate_after_attempt(const Labourer& labourer, int attempts, Time now, std::uint64_t seed) {
-  if (attempts >= labourer.max_attempts) return {State::dead, 0};
+  if (SOSW_GUARD(attempts_end) && attempts >= labourer.max_attempts) return {State::dead, 0};
   const double delay = retry_delay_s(labourer.retry, labourer.retry_base_s, attempts, seed);
   return {State::retry, epoch_seconds(now) + static_cast<std::int64_t>(std::ceil(delay))};
 }

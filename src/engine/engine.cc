@@ -10,6 +10,7 @@
 #include <future>
 #include <memory>
 
+#include "core/guard.h"
 #include "core/retry.h"
 
 namespace sosw::engine {
@@ -200,8 +201,8 @@ void Engine::start(const std::stop_token& stop) {
     const std::lock_guard lock(mutex_);
     running_ = true;
   }
-  take_back();
-  finish_cancellations(stop);
+  if (SOSW_GUARD(interrupted_taken_back)) take_back();
+  if (SOSW_GUARD(cancellations_finished)) finish_cancellations(stop);
   stale_ = true;
 }
 
@@ -400,6 +401,7 @@ void Engine::dispatch() {
   std::vector<Waiter> waiters = std::exchange(waiters_, {});
   std::vector<Release> given_back = std::exchange(given_back_, {});
   lock.unlock();
+  bool dead = store_failing_;  // what an error hides may have been done
   if (!given_back.empty()) {
     orchestrator_.owe(std::move(given_back));
     stale_ = true;
@@ -423,10 +425,9 @@ void Engine::dispatch() {
     }
     store_failing_ = true;
     store_failed_until_ = after(now, kStoreRetry);
-    unstored_.resize(kept);
+    unstored_.resize(SOSW_GUARD(unstored_reports_kept) ? kept : 0);
   } else {
     store_failing_ = false;
-    bool dead = false;
     for (const Reported& reported : pass->reported) {
       if (reported.state == State::dead && reported.answer == Answer::applied) {
         ++died_;
@@ -446,6 +447,7 @@ void Engine::dispatch() {
     }
     held_until_ = pass->next;
     again_ = pass->full_batch;
+    dead = dead || pass->may_have_died;
     note_skipped(pass->skipped);
     if (!pass->skipped.empty()) stale_ = true;
     auto blocked = orchestrator_.take_alarms();
@@ -504,7 +506,7 @@ void Engine::sweep(Time now) {
     note_skipped(pass.skipped);
     if (pass.archived + pass.expired + pass.retried > 0) stale_ = true;
     for (const std::string& id : pass.queued) needs_[id].queue = again_ = true;
-    if (pass.dead > 0) send_soon({});
+    if (pass.dead > 0 || !pass.skipped.empty()) send_soon({});
   }
   if (now - registered_ > std::chrono::duration<double>(kRegisterAgain) || now < registered_) {
     for (const std::string& problem : task_manager_.register_labourers(settings_.labourers))
@@ -619,7 +621,7 @@ Result<void> Engine::send_alarms(const std::stop_token& stop) {
     direct_alarms_.erase(direct_alarms_.begin(),
                          direct_alarms_.begin() + static_cast<std::ptrdiff_t>(direct.size()));
   if (stored && told) return {};
-  alarms_waiting_ = true;
+  if (SOSW_GUARD(alarms_tried_again)) alarms_waiting_ = true;
   return stored ? told : Result<void>(stored.error());
 }
 

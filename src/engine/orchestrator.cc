@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/guard.h"
+
 namespace sosw::engine {
 namespace {
 
@@ -140,6 +142,10 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
         break;
       case Invoked::Outcome::unknown:
         // It may run: the claim stays until a report or the expiry.
+        if (!SOSW_GUARD(unknown_keeps_its_claim)) {
+          releases.push_back(
+              {invocation.task_id, invocation.claim, Release::Why::rejected, outcome.reason});
+        }
         ++pass.started;
         pass.skipped.push_back(
             {labourer.id, fmt::format("task {}: outcome of the invocation unknown: {}",
@@ -156,8 +162,10 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
         break;
       case Invoked::Outcome::rejected:
       case Invoked::Outcome::rejected_labourer:
-        releases.push_back(
-            {invocation.task_id, invocation.claim, Release::Why::rejected, outcome.reason});
+        if (SOSW_GUARD(rejected_is_given_back)) {
+          releases.push_back(
+              {invocation.task_id, invocation.claim, Release::Why::rejected, outcome.reason});
+        }
         hold_back(labourer, outcome.outcome, outcome.reason, now);
         pass.skipped.push_back({labourer.id, outcome.reason});
         break;
@@ -179,10 +187,15 @@ void Orchestrator::give_back(std::vector<Release> releases, const Labourers& lab
     // Nothing runs under these claims: they are owed to the store until it takes them.
     pass.skipped.push_back(
         {"", fmt::format("claims could not be given back: {}", released.error().message)});
+    if (!SOSW_GUARD(owed_releases_kept)) return;
     owed_.insert(owed_.end(), std::make_move_iterator(releases.begin()),
                  std::make_move_iterator(releases.end()));
     return;
   }
+  pass.may_have_died =
+      pass.may_have_died || std::any_of(releases.begin(), releases.end(), [](const Release& one) {
+        return one.why != Release::Why::rejected;
+      });
 }
 
 void Orchestrator::owe(std::vector<Release> claims) {

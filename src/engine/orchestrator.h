@@ -37,6 +37,7 @@ class Orchestrator {
     bool full_batch = false;   // a claim was cut by claim_batch: call again
     std::optional<Time> next;  // when a labourer that is held back now may go on
     std::vector<Skipped> skipped;
+    bool may_have_died = false;  // a claim was given back by which a task may be dead now
   };
   // Stores the reports and claims for the labourers named in `which`, in one exchange; then invokes
   // what was claimed. Error: the store did not take it; then nothing was reported or claimed and

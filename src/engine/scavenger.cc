@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/guard.h"
+
 namespace sosw::engine {
 
 Scavenger::Pass Scavenger::scavenge(const Labourers& labourers,
@@ -38,7 +40,8 @@ void Scavenger::handle_expired_tasks(const Labourer& labourer,
   static const TaskStore::StillRunning kNobodyKnows = [](std::string_view, std::string_view) {
     return false;
   };
-  const auto& knows = labourer.expiry == Expiry::host ? still_running : kNobodyKnows;
+  const bool asks = labourer.expiry == Expiry::host && SOSW_GUARD(host_asked_before_expiry);
+  const auto& knows = asks ? still_running : kNobodyKnows;
   for (;;) {
     const auto ended = store_.expire(labourer, settings_.batch, knows, clock_.now());
     if (!ended) {
@@ -91,6 +94,7 @@ Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
     const auto alarms = store.alarms(acknowledged, kBatch);
     if (!alarms) return alarms.error();
     if (alarms->empty()) return sent;
+    if (!SOSW_GUARD(told_before_acknowledged)) (void)store.alarms(alarms->back().number, 0);
     if (const auto notified = notifier.notify(*alarms, stop); !notified) return notified.error();
     sent += static_cast<std::int64_t>(alarms->size());
     acknowledged = alarms->back().number;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "core/guard.h"
+
 namespace sosw::engine {
 namespace {
 
@@ -70,7 +72,7 @@ Result<Report> WorkerAssistant::read_event(const json::value& event) {
 Result<json::object> WorkerAssistant::call(const json::value& event, std::string_view known_claim) {
   Result<Report> report = read_event(event);
   if (!report) return report.error();
-  if (report->claim.empty()) report->claim = known_claim;
+  if (SOSW_GUARD(host_adds_the_claim) && report->claim.empty()) report->claim = known_claim;
   const Report::Kind kind = report->kind;
   const std::string id = report->task_id;
   Result<Reported> reported = submit_(*std::move(report));

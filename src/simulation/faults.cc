@@ -101,6 +101,7 @@ Fault Faults::draw(Method method) {
       throttled_until_[m] = sosw::after(world_.now(), 1 + world_.choices().below(30));
   }
   ++taken_[m][static_cast<std::size_t>(fault)];
+  ++all_;
   if (fault != Fault::slow) world_.say("{}: {}", name(method), name(fault));
   return fault;
 }

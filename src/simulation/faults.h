@@ -106,6 +106,7 @@ class Faults {
   void take_store_down(double seconds);
 
   [[nodiscard]] const FaultCounts& taken() const { return taken_; }
+  [[nodiscard]] std::uint32_t all() const { return all_; }
 
  private:
   Fault draw(Method method);
@@ -119,6 +120,7 @@ class Faults {
   std::array<Time, kMethods> throttled_until_{};
   Time store_down_until_{};
   FaultCounts taken_{};
+  std::uint32_t all_ = 0;
 };
 
 }  // namespace sosw::simulation

@@ -3,6 +3,9 @@
 #include "simulation/home.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "core/retry.h"
 
 namespace sosw::simulation {
 namespace {
@@ -30,6 +33,9 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
   options.two_step = choices_.chance(20);
   if (choices_.chance(10)) options.task_step = 400'000'000;
   store_.emplace(options);
+  store_->between_writes([this] {
+    if (Actor::current() != nullptr && !world_.calm() && choices_.chance(30)) world_.die();
+  });
 
   const std::uint32_t labourers = 1 + choices_.below(3);
   for (std::uint32_t i = 0; i < labourers; ++i) {
@@ -80,6 +86,7 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
                                   host->process, "assistant",
                                   [this, host, event = std::move(event),
                                    known = std::move(known_claim), request, answered] {
+                                    known_claims_[world_.self()] = known;
                                     const auto answer = host->assistant->call(event, known);
                                     request->done = true;
                                     world_.in(0,
@@ -200,6 +207,9 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   host.process.begin();
   host.labourers = labourers;
   host.unstored.clear();
+  host.too_far_since.clear();
+  host.as_at_first = true;
+  host.took_back = false;
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
   host.store = std::make_unique<FaultyStore>(
@@ -252,18 +262,13 @@ void Home::died(Host& host) {
 }
 
 void Home::run_engine(Host& host) {
+  std::uint32_t before = faults_.all();
   host.engine->start();
+  host.took_back = faults_.all() == before;
   for (;;) {
-    const auto& released = faults_.taken()[static_cast<std::size_t>(Method::release)];
-    const auto& exchanged = faults_.taken()[static_cast<std::size_t>(Method::exchange)];
-    const auto faults = [&] {
-      std::uint32_t sum = 0;
-      for (std::size_t kind = 1; kind < kFaults; ++kind) sum += released[kind] + exchanged[kind];
-      return sum;
-    };
-    const std::uint32_t before = faults();
+    before = faults_.all();
     const Time next = host.engine->pass();
-    if (faults() == before) after_pass(host, 0);
+    if (faults_.all() == before) after_clean_pass(host);
     host.passes_at_once = world_.now() == host.last_pass ? host.passes_at_once + 1 : 0;
     host.last_pass = world_.now();
     if (host.passes_at_once > 1000)
@@ -272,18 +277,36 @@ void Home::run_engine(Host& host) {
   }
 }
 
-// A pass in which the store has failed nobody: what was owed to it is there.
-void Home::after_pass(Host& host, std::uint32_t) {
+// A pass in which nothing has failed: what was owed to the store is there.
+void Home::after_clean_pass(Host& host) {
   constexpr int kPatience = 3;
   for (const TaskRow& row : invariants_.latest().tasks) {
+    const auto labourer = host.labourers.find(row.labourer_id);
+    if (labourer == host.labourers.end()) continue;
+    if (row.state != State::retry) {
+      if (!host.too_far_since.empty()) host.too_far_since.erase(row.id);
+    } else {
+      // The first that is due shows the way to the others, and may itself wait that long.
+      const double longest_s = std::ceil(longest_retry_delay_s(labourer->second));
+      const double away_s = static_cast<double>(row.due) - epoch(host.process.now());
+      Time& since = host.too_far_since[row.id];
+      if (away_s <= longest_s + 1 || since == Time{}) since = world_.now();
+      if (seconds(world_.now() - since) > longest_s + 10)
+        invariants_.breaks("retry_place",
+                           fmt::format("task {} is due in {:.0f} s, its labourer's longest delay "
+                                       "is {} s",
+                                       row.id, away_s, longest_s));
+    }
     if (row.state != State::running) continue;
     ClaimLog* claim = log_.claim(row.id, row.claim);
-    if (claim == nullptr || claim->owner != &host.process || claim->life != host.process.life() ||
-        !(claim->rejected || claim->impossible))
-      continue;
-    if (++claim->clean_passes > kPatience)
-      invariants_.breaks("rejected_is_given_back",
-                         fmt::format("task {} was refused, and its claim is kept", row.id));
+    if (claim == nullptr || claim->owner != &host.process) continue;
+    const bool ended_with_its_host =
+        claim->life != host.process.life() && is_child(labourer->second) && host.took_back;
+    const bool refused =
+        claim->life == host.process.life() && (claim->rejected || claim->impossible);
+    if ((ended_with_its_host || refused) && ++claim->clean_passes > kPatience)
+      invariants_.breaks("owed_is_given_back",
+                         fmt::format("task {} does not run, and its claim is kept", row.id));
   }
   for (Host::Unstored& one : host.unstored) {
     if (++one.clean_passes > kPatience)
@@ -316,6 +339,11 @@ void Home::look_at_health(Host& host) {
 Result<engine::Reported> Home::submit(Host& host, Report report) {
   note(report);
   const World::ActorId me = world_.self();
+  if (report.claim.empty() && !known_claims_[me].empty())
+    invariants_.breaks(
+        "report_ends_its_claim_only",
+        fmt::format("the host knows that {} was claim {}, the report does not say it",
+                    report.task_id, known_claims_[me]));
   auto answer = std::make_shared<std::optional<Result<engine::Reported>>>();
   host.engine->report(std::move(report), [this, me, answer](Result<engine::Reported> reported) {
     *answer = std::move(reported);
@@ -434,8 +462,10 @@ void Home::crash(Host& host, double for_s) {
   world_.kill(host.process);
   const bool other = choices_.chance(40);
   const engine::Labourers labourers = other ? some_configuration() : labourers_;
-  world_.in(for_s, [this, &host, labourers] {
-    if (!host.process.alive()) start(host, labourers);
+  world_.in(for_s, [this, &host, labourers, other] {
+    if (host.process.alive()) return;
+    start(host, labourers);
+    host.as_at_first = !other;
   });
 }
 
@@ -589,13 +619,15 @@ void Home::begin() {
 
 void Home::calm() {
   world_.say_as("world", "from now on nothing fails");
-  world_.become_calm();
   metric_ = std::optional<double>(0);
   for (auto& host : hosts_) {
-    world_.kill(host->process);
     host->process.set_offset(0);
+    // Some go on as they are, with all that they remember.
+    if (choices_.chance(50) && host->process.alive() && host->as_at_first) continue;
+    world_.kill(host->process);
     start(*host, labourers_);
   }
+  world_.become_calm();
   for (const auto& [id, labourer] : labourers_) {
     ask("operator", [id = id](Host& host) { return bool(host.engine->pause(id, false)); });
   }

@@ -56,12 +56,15 @@ class Home {
     World::ActorId loop = 0, alarms = 0;
     Time last_pass{};
     int passes_at_once = 0;
+    bool as_at_first = true;  // configured so
+    bool took_back = false;   // it has begun without an accident
     // Reports of the host that the engine has and the store not yet: in clean passes since.
     struct Unstored {
       std::string task_id, claim;
       int clean_passes = 0;
     };
     std::vector<Unstored> unstored;
+    std::map<std::string, Time> too_far_since;  // retries that are due in the far future
   };
   // What somebody asks of an engine, and again until it is done.
   struct Request {
@@ -77,7 +80,7 @@ class Home {
   void start(Host& host, const engine::Labourers& labourers);
   void died(Host& host);
   void run_engine(Host& host);
-  void after_pass(Host& host, std::uint32_t faults_before);
+  void after_clean_pass(Host& host);
   void send_alarms(Host& host);
   void look_at_health(Host& host);
   Result<engine::Reported> submit(Host& host, Report report);
@@ -115,6 +118,7 @@ class Home {
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
   int left_to_happen_ = 0;
   bool rule_ = false;
+  std::map<World::ActorId, std::string> known_claims_;  // of reports on their way
   Snapshot scratch_;
 };
 

@@ -296,7 +296,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
     return take(was.state, Event::reject, is.state);
   const Labourer& labourer = labourer_of(look, is.labourer_id);
   const bool owner_died = !claim->owner->alive() || claim->owner->life() != claim->life;
-  const bool fails = claim->failed || (log.failed_without_claim && !was.silent) ||
+  const bool fails = claim->failed || (log.failed_without_claim && !log.silent) ||
                      (owner_died && labourer.on_restart == OnRestart::use_attempt);
   // Both may be true: a failure that is counted is a report, expiry makes it silent.
   if (is.interrupted > was.interrupted) {
@@ -313,6 +313,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
              fmt::format("task {} ends by a failure of another claim", text(was)));
   } else {
     take(was.state, Event::expire, is.state);
+    if (was.state == State::running) log.silent = true;
     if (was.state == State::running && was.deadline > look.now)
       breaks("expires_in_time",
              fmt::format("task {} is ended {} s before its deadline", text(was),

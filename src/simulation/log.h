@@ -31,6 +31,7 @@ struct TaskLog {
   bool completed_without_claim = false;
   bool failed_without_claim = false;
   bool replay_asked = false;
+  bool silent = false;    // an attempt has ended by expiry
   bool finished = false;  // a report of a completion was answered: the store knows
   bool letter = false;    // and this one lies in a letter: the store will know
   int deaths = 0;

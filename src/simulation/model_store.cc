@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "core/guard.h"
+
 namespace sosw::simulation {
 namespace {
 
@@ -63,7 +65,7 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
                     .task_id = entry.status.rows == 1 ? id_of_row(entry, 0) : ""};
   };
   for (const auto& known : jobs_) {
-    if (direct || known.status.id != id) continue;
+    if (direct || !SOSW_GUARD(key_accepted_once) || known.status.id != id) continue;
     if (known.job.key == job.key) return accepted(known, true);
     return Error{Code::conflict, fmt::format("job {} is known with another key", id), {}};
   }
@@ -74,7 +76,7 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
   if ((job.task_id || job.position) && job.rows != 1)
     return invalid(fmt::format("a job of {} rows chooses its task id or position", job.rows),
                    "only a job of one row may");
-  if (job.position && *job.position >= kPositionCeiling)
+  if (SOSW_GUARD(chosen_position_bound) && job.position && *job.position >= kPositionCeiling)
     return invalid(fmt::format("position {} of job {}", *job.position, id),
                    fmt::format("positions are below {}", kPositionCeiling));
   auto rows = JobRows::open(job.description);
@@ -85,7 +87,7 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
   if (job.task_id && row_of(*job.task_id))
     return Error{Code::conflict, fmt::format("task {} exists", *job.task_id), {}};
 
-  const bool first = !first_open_job(job.labourer_id);
+  const bool first = !SOSW_GUARD(jobs_in_order) || !first_open_job(job.labourer_id);
   JobEntry entry{.job = job, .status = {}, .rows = *rows, .first_row = direct ? direct_rows_ : 0};
   entry.status = {.id = id,
                   .key = job.key,
@@ -134,6 +136,11 @@ std::optional<std::int64_t> ModelStore::make(JobEntry& entry, std::int64_t at_mo
   if (!positions) return std::nullopt;
 
   const auto job_number = static_cast<std::size_t>(&entry - jobs_.data());
+  if (!SOSW_GUARD(cursor_with_rows)) {
+    status.made += rows;
+    tear();
+    status.made -= rows;
+  }
   auto cursor = entry.rows.at(status.made);
   for (std::int64_t i = 0; i < rows; ++i) {
     Row row;
@@ -181,7 +188,7 @@ Result<std::int64_t> ModelStore::cancel(std::string_view id, std::int64_t at_mos
     close(*row, State::cancelled, now);
     --left;
   }
-  entry->cancelling = left > 0;
+  entry->cancelling = left > 0 && SOSW_GUARD(cancellation_remembered);
   return left;
 }
 
@@ -213,9 +220,10 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
   if (!row) return {};
   Task& task = row->task;
   const State found = task.state;
-  const ClaimMatch match = report.claim.empty()         ? ClaimMatch::none
-                           : report.claim == task.claim ? ClaimMatch::current
-                                                        : ClaimMatch::older;
+  const ClaimMatch match = report.claim.empty() ? ClaimMatch::none
+                           : report.claim == task.claim || !SOSW_GUARD(claim_compared)
+                               ? ClaimMatch::current
+                               : ClaimMatch::older;
   const ReportEffect effect = report_effect(
       report.kind, {.state = found,
                     .claim = match,
@@ -249,22 +257,27 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
 }
 
 std::vector<Claimed> ModelStore::claim(const ClaimRequest& request, Time now) {
-  std::int64_t free = request.limit;
+  std::int64_t free = SOSW_GUARD(limit_in_the_claim) ? request.limit : kMostRows;
   for (const Row* row : select(request.labourer_id, State::running)) {
     if (request.expiry == Expiry::host || row->deadline > now) --free;
   }
   free = std::min<std::int64_t>(free, request.at_most);
   std::vector<Claimed> claimed;
-  for (Row* row : queue(request.labourer_id)) {
+  Rows candidates = queue(request.labourer_id);
+  if (!SOSW_GUARD(claim_in_queue_order)) std::reverse(candidates.begin(), candidates.end());
+  if (!SOSW_GUARD(claim_of_the_queued_only)) {
+    for (Row* row : select(request.labourer_id, State::running)) candidates.push_back(row);
+  }
+  for (Row* row : candidates) {
     if (free <= 0) break;
-    if (jobs_[row->job].cancelling) continue;
+    if (SOSW_GUARD(cancelled_not_claimed) && jobs_[row->job].cancelling) continue;
     if (request.task_id && row->task.id != *request.task_id) continue;
     --free;
     Task& task = row->task;
     const Task before = task;
     task.state = State::running;
-    task.attempts += 1;
-    task.claim = fmt::format("c{}", ++row->claims);
+    if (SOSW_GUARD(claim_counts_the_attempt)) task.attempts += 1;
+    task.claim = fmt::format("c{}", SOSW_GUARD(claim_never_used_twice) ? ++row->claims : 1);
     task.greenfield = epoch_seconds(now) + options_.invocation_delta;
     row->claimed_greenfield = task.greenfield;
     row->deadline = request.deadline;
@@ -282,12 +295,13 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
     if (Row* row = find(claims[i].task_id)) order.emplace_back(row, i);
   }
   std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) {
-    return a.first->position > b.first->position;
+    return a.first->position > b.first->position && SOSW_GUARD(released_in_order);
   });
   std::vector<bool> released(claims.size());
   for (const auto& [row, i] : order) {
     const Release& given = claims[i];
-    if (row->task.state != State::running || row->task.claim != given.claim) continue;
+    if (row->task.state != State::running) continue;
+    if (SOSW_GUARD(release_of_the_current_claim) && row->task.claim != given.claim) continue;
     released[i] = true;
     if (late_completion_closes(row->task)) {
       row->task.attempts -= 1;
@@ -300,14 +314,14 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
         give_back(*row, given.reason, now);
         break;
       case Release::Why::interrupted:
-        if (++row->interrupted < engine::kInterruptions)
+        if (++row->interrupted < engine::kInterruptions || !SOSW_GUARD(interruptions_bounded))
           give_back(*row, given.reason, now);
         else
           end_attempt(*row, labourers, "interrupted too often", {{"error", given.reason}}, now);
         break;
       case Release::Why::impossible:
         row->task.extra["result_error"] = given.reason;
-        row->task.attempts -= 1;
+        if (SOSW_GUARD(impossible_not_counted)) row->task.attempts -= 1;
         close(*row, State::dead, now);
         raise_dead(*row, given.reason, now);
         break;
@@ -319,7 +333,7 @@ Result<std::vector<bool>> ModelStore::release(std::span<const Release> claims,
 void ModelStore::give_back(Row& row, std::string_view why, Time now) {
   row.history.push_back(
       {{"at", epoch(now)}, {"action", "released"}, {"claim", row.task.claim}, {"reason", why}});
-  if (!given_up(row)) return release_to_queue(row);
+  if (!SOSW_GUARD(cancelled_is_closed) || !given_up(row)) return release_to_queue(row);
   row.task.attempts -= 1;
   close(row, State::cancelled, now);
 }
@@ -328,11 +342,11 @@ void ModelStore::release_to_queue(Row& row) {
   const Rows waiting = queue(row.task.labourer_id);
   std::optional<std::int64_t> oldest;
   if (!waiting.empty()) oldest = waiting.front()->position;
-  if (row.position >= oldest.value_or(options_.task_step))
+  if (SOSW_GUARD(released_at_the_head) && row.position >= oldest.value_or(options_.task_step))
     row.position = allocate_head(oldest, 1, options_.task_step).first;
   row.task.state = State::queued;
   row.task.greenfield = row.position;
-  row.task.attempts -= 1;
+  if (SOSW_GUARD(release_gives_the_attempt_back)) row.task.attempts -= 1;
   row.task.claim.clear();
 }
 
@@ -385,6 +399,7 @@ void ModelStore::count_closed(const Row& row, std::int64_t n) {
 }
 
 void ModelStore::raise_dead(const Row& row, std::string message, Time now) {
+  if (!SOSW_GUARD(alarm_with_the_death)) tear();
   alarms_.push_back({.number = ++last_alarm_,
                      .kind = Alarm::Kind::dead_task,
                      .labourer_id = row.task.labourer_id,
@@ -401,10 +416,10 @@ Result<std::vector<Ended>> ModelStore::expire(const Labourer& labourer, std::int
                    [](const Row* a, const Row* b) { return a->deadline < b->deadline; });
   std::vector<Ended> ended;
   for (Row* row : late) {
-    if (at_most <= 0 || row->deadline > now) break;
+    if (at_most <= 0 || (SOSW_GUARD(deadline_passed) && row->deadline > now)) break;
     if (still_running && still_running(row->task.id, row->task.claim)) continue;
     --at_most;
-    row->task.extra["silent"] = 1;
+    if (SOSW_GUARD(expiry_is_remembered)) row->task.extra["silent"] = 1;
     end_attempt(*row, labourer, "expired", {}, now);
     ended.push_back({row->task.id, row->task.state});
   }
@@ -420,16 +435,17 @@ Result<std::vector<std::string>> ModelStore::requeue(std::string_view labourer_i
   Rows due;
   for (Row* row : select(labourer_id, State::retry)) {
     auto& launch = row->task.desired_launch_time;
-    launch = std::min(*launch, longest);
-    if (*launch <= epoch_seconds(now)) due.push_back(row);
+    if (SOSW_GUARD(far_due_times_cut)) launch = std::min(*launch, longest);
+    if (!SOSW_GUARD(due_before_requeue) || *launch <= epoch_seconds(now)) due.push_back(row);
   }
   std::stable_sort(due.begin(), due.end(), [](const Row* a, const Row* b) {
-    return a->task.desired_launch_time < b->task.desired_launch_time;
+    return SOSW_GUARD(requeued_by_due_time) &&
+           a->task.desired_launch_time < b->task.desired_launch_time;
   });
   due.resize(std::min(due.size(), static_cast<std::size_t>(std::max<std::int64_t>(at_most, 0))));
   // Nobody else closes a row that was running when its job was cancelled.
   std::erase_if(due, [&](Row* row) {
-    const bool gone = given_up(*row);
+    const bool gone = SOSW_GUARD(cancelled_not_requeued) && given_up(*row);
     if (gone) close(*row, State::cancelled, now);
     return gone;
   });
@@ -471,7 +487,9 @@ Result<std::vector<bool>> ModelStore::replay(std::span<const std::string> task_i
   std::vector<bool> replayed;
   for (const auto& id : task_ids) {
     Row* row = find(id);
-    replayed.push_back(row && row->task.state == State::dead);
+    replayed.push_back(
+        row && (row->task.state == State::dead ||
+                (!SOSW_GUARD(only_the_dead_are_replayed) && row->task.state != State::queued)));
     if (!replayed.back()) continue;
     Task& task = row->task;
     const auto positions = at_tail(task.labourer_id, 1);
@@ -484,7 +502,7 @@ Result<std::vector<bool>> ModelStore::replay(std::span<const std::string> task_i
     row->position = labourers_[task.labourer_id].tail = positions->first;
     task.state = State::queued;
     task.greenfield = row->position;
-    task.attempts = 0;
+    if (SOSW_GUARD(replay_starts_anew)) task.attempts = 0;
     task.closed_at.reset();
     task.extra["replays"] = integer(task.extra, "replays") + 1;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -61,6 +62,9 @@ class ModelStore : public engine::TaskStore {
 
   // Everything, for whoever checks the store. Reuses what `into` has.
   void look(Snapshot& into);
+  // Called between two writes that belong together, and only when their guard is switched off: it
+  // may throw, as a process may die there.
+  void between_writes(std::function<void()> hook) { between_writes_ = std::move(hook); }
 
  private:
   struct JobEntry {
@@ -118,6 +122,9 @@ class ModelStore : public engine::TaskStore {
   std::optional<std::pair<const JobEntry*, std::int64_t>> row_of(std::string_view task_id) const;
   std::optional<Task> folded_task(std::string_view task_id) const;
   static std::string id_of_row(const JobEntry& job, std::int64_t row);
+  void tear() {
+    if (between_writes_) between_writes_();
+  }
 
   const Options options_{};
   std::mutex mutex_;
@@ -127,6 +134,7 @@ class ModelStore : public engine::TaskStore {
   std::map<std::string, LabourerEntry, std::less<>> labourers_;
   std::vector<engine::Alarm> alarms_;
   std::int64_t last_alarm_ = 0;
+  std::function<void()> between_writes_;
   std::int64_t direct_rows_ = 0;  // of tasks made directly, so far
 };
 
