@@ -121,7 +121,12 @@ Result<std::vector<bool>> Engine::replay(std::span<const std::string> task_ids) 
 Result<void> Engine::cancel(std::string_view job_id) {
   for (;;) {
     const auto left = ports_.store.cancel(job_id, kCancelBatch, ports_.clock.now());
-    if (!left) return left.error();
+    if (!left) {
+      // Perhaps a part of the rows is closed: the loop closes the rest of a job that is cancelled.
+      const std::lock_guard lock(mutex_);
+      cancellations_left_ = true;
+      return left.error();
+    }
     if (*left == 0) break;
   }
   wake();
@@ -202,7 +207,7 @@ void Engine::start(const std::stop_token& stop) {
     running_ = true;
   }
   if (SOSW_GUARD(interrupted_taken_back)) take_back();
-  if (SOSW_GUARD(cancellations_finished)) finish_cancellations(stop);
+  finish_cancellations(stop);
   stale_ = true;
 }
 
@@ -313,17 +318,19 @@ void Engine::take_back() {
 
 // Whoever cancelled may have died between two portions: then nobody else closes what waits.
 void Engine::finish_cancellations(const std::stop_token& stop) {
+  if (!SOSW_GUARD(cancellations_finished)) return;
+  const auto not_yet = [this](const Error& error) {
+    spdlog::error("unfinished cancellations stay for later: {}", error.message);
+    const std::lock_guard lock(mutex_);
+    cancellations_left_ = true;
+  };
   const auto jobs = ports_.store.cancelling();
-  if (!jobs) {
-    spdlog::error("unfinished cancellations stay for the next run: {}", jobs.error().message);
-    return;
-  }
+  if (!jobs) return not_yet(jobs.error());
   for (const std::string& id : *jobs) {
     for (std::int64_t left = 1; left > 0 && !stop.stop_requested();) {
       const auto rest = ports_.store.cancel(id, kCancelBatch, ports_.clock.now());
       if (!rest) {
-        spdlog::error("the cancellation of job {} stays for the next run: {}", id,
-                      rest.error().message);
+        not_yet(rest.error());
         break;
       }
       left = *rest;
@@ -335,22 +342,28 @@ Time Engine::next_moment(Time now) const {
   // Before all else: what is stale cannot be looked at either, and must not make the loop spin.
   if (store_failing_) return store_failed_until_;
   if (again_ || stale_) return now;
+  // What was due at the last look and is so still does not change by looking: a labourer that is
+  // configured no more, a host that runs on behind a deadline.
+  const auto soon = after(swept_, 0.05);
   std::int64_t work = 0;
   Time next = after(now, kLookAgainIdle);
+  const auto consider = [&](std::optional<std::int64_t> seconds) {
+    if (!seconds) return;
+    const Time at = from_epoch(static_cast<double>(*seconds));
+    if (at > swept_) next = std::min(next, at);
+  };
   for (const auto& [id, status] : status_) {
     work += live(status);
-    if (status.next_due) next = std::min(next, from_epoch(static_cast<double>(*status.next_due)));
-    if (status.next_deadline)
-      next = std::min(next, from_epoch(static_cast<double>(*status.next_deadline)));
+    consider(status.next_due);
+    // Known to the second, rounded down.
+    if (status.next_deadline) consider(*status.next_deadline + 1);
   }
   if (work > 0) next = std::min(next, after(now, kLookAgainBusy));
-  if (held_until_) next = std::min(next, *held_until_);
+  if (held_until_) next = std::min(next, std::max(*held_until_, soon));
   for (const auto& at : tick_at_) {
-    if (at) next = std::min(next, *at);
+    if (at) next = std::min(next, std::max(*at, soon));
   }
-  // A moment that has passed and was looked at already must not make the loop spin. A deadline is
-  // known to the second, so the sweep may come for it a little early.
-  return next <= swept_ ? after(swept_, 0.05) : next;
+  return next;
 }
 
 void Engine::refresh(Time now) {
@@ -512,6 +525,12 @@ void Engine::sweep(Time now) {
     for (const std::string& problem : task_manager_.register_labourers(settings_.labourers))
       spdlog::warn("{}", problem);
     registered_ = now;
+  }
+  {
+    std::unique_lock lock(mutex_);
+    const bool left = std::exchange(cancellations_left_, false);
+    lock.unlock();
+    if (left) finish_cancellations({});
   }
   if (stale_ || now - refreshed_ >= std::chrono::duration<double>(kLookAgainBusy) ||
       now < refreshed_)

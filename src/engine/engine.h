@@ -158,6 +158,7 @@ class Engine {
   bool look_again_ = false;
   bool slot_free_ = false;
   bool running_ = false;
+  bool cancellations_left_ = false;  // somebody began one and could not finish it
 
   // Of the loop alone.
   std::vector<Report> unstored_;  // reports that the store did not take yet

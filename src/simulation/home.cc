@@ -250,6 +250,7 @@ void Home::died(Host& host) {
   host.assistant.reset();
   host.task_manager.reset();
   host.engine.reset();
+  come_back(host);
   for (const auto& request : requests_) {
     if (request->at != &host || request->done) continue;
     request->at = nullptr;
@@ -283,13 +284,11 @@ void Home::after_clean_pass(Host& host) {
   for (const TaskRow& row : invariants_.latest().tasks) {
     const auto labourer = host.labourers.find(row.labourer_id);
     if (labourer == host.labourers.end()) continue;
-    if (row.state != State::retry) {
-      if (!host.too_far_since.empty()) host.too_far_since.erase(row.id);
-    } else {
+    if (row.state == State::retry) {
       // The first that is due shows the way to the others, and may itself wait that long.
       const double longest_s = std::ceil(longest_retry_delay_s(labourer->second));
       const double away_s = static_cast<double>(row.due) - epoch(host.process.now());
-      Time& since = host.too_far_since[row.id];
+      Time& since = host.too_far_since[row.id + row.claim];
       if (away_s <= longest_s + 1 || since == Time{}) since = world_.now();
       if (seconds(world_.now() - since) > longest_s + 10)
         invariants_.breaks("retry_place",
@@ -450,19 +449,22 @@ void Home::schedule_a_job() {
 void Home::create_a_task() {
   const std::string id = some_labourer_id();
   engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
-  constexpr std::int64_t kPlaces[] = {0, 2500, -5, kPositionCeiling - 1, kPositionCeiling};
-  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(5)];
+  constexpr std::int64_t kPlaces[] = {
+      0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
+  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(6)];
   ask("client", [this, id, task](Host& host) {
     (void)host.task_manager->create_task(labourers_.at(id), task, host.process.now());
     return true;  // without a key nobody can ask twice
   });
 }
 
-void Home::crash(Host& host, double for_s) {
-  world_.kill(host.process);
-  const bool other = choices_.chance(40);
+// Whoever has died comes back after a while, perhaps configured otherwise.
+void Home::come_back(Host& host) {
+  if (world_.calm()) return;
+  const double after_s = one_of(choices_, {1.0, 0.1, 20.0, 100.0});
+  const bool other = choices_.chance(30);
   const engine::Labourers labourers = other ? some_configuration() : labourers_;
-  world_.in(for_s, [this, &host, labourers, other] {
+  world_.in(after_s, [this, &host, labourers, other] {
     if (host.process.alive()) return;
     start(host, labourers);
     host.as_at_first = !other;
@@ -504,9 +506,10 @@ void Home::something_happens() {
       const std::string id =
           job_id(keys_[choices_.below(static_cast<std::uint32_t>(keys_.size()))]);
       log_.cancels_asked.insert(id);
-      ask("client", [id](Host& host) {
+      const bool gives_up = choices_.below(2) == 1;
+      ask("client", [id, gives_up](Host& host) {
         const auto cancelled = host.engine->cancel(id);
-        return bool(cancelled) || cancelled.error().code == Code::not_found ||
+        return gives_up || bool(cancelled) || cancelled.error().code == Code::not_found ||
                cancelled.error().code == Code::conflict;
       });
       break;
@@ -542,7 +545,7 @@ void Home::something_happens() {
       break;
     case 7: {
       Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
-      if (host.process.alive()) crash(host, one_of(choices_, {1.0, 0.1, 20.0, 100.0}));
+      world_.kill(host.process);
       break;
     }
     case 8: {
@@ -596,7 +599,7 @@ void Home::something_happens() {
       Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
       if (!host.process.alive()) break;
       host.engine->stop();
-      crash(host, 1);
+      world_.kill(host.process);
       break;
     }
     case 14: {  // a task that kills its engine, whenever it is started

@@ -95,7 +95,7 @@ class Home {
   void create_a_task();
   Host* some_host();
   std::string some_labourer_id();
-  void crash(Host& host, double for_s);
+  void come_back(Host& host);
   void crash_again_and_again(Host& host, int times);
 
   World& world_;

@@ -269,6 +269,9 @@ void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
   if (!was.started.empty())
     breaks("start_fence",
            fmt::format("task {} is given back, and {} runs it", text(is), was.started));
+  if (is.interrupted > was.interrupted && is.interrupted >= engine::kInterruptions)
+    breaks("attempts_maximum", fmt::format("task {} was interrupted {} times and is tried again",
+                                           text(is), is.interrupted));
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (claim == nullptr) return breaks("lifecycle", fmt::format("task {} had no claim", text(is)));
   const bool owner_died = !claim->owner->alive() || claim->owner->life() != claim->life;
@@ -292,8 +295,12 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
         fmt::format("task {} had a completion that was kept, and is {}", text(is), name(is.state)));
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (claim == nullptr) return breaks("lifecycle", fmt::format("task {} had no claim", text(is)));
-  if (claim->impossible && is.state == State::dead && is.attempts == was.attempts - 1)
+  if (claim->impossible && is.state == State::dead && is.failures == was.failures &&
+      (is.attempts == was.attempts - 1 || was.deadline > look.now)) {
+    if (is.attempts != was.attempts - 1)
+      breaks("attempts_exact", fmt::format("task {} is impossible, and it is counted", text(is)));
     return take(was.state, Event::reject, is.state);
+  }
   const Labourer& labourer = labourer_of(look, is.labourer_id);
   const bool owner_died = !claim->owner->alive() || claim->owner->life() != claim->life;
   const bool fails = claim->failed || (log.failed_without_claim && !log.silent) ||
