@@ -433,10 +433,14 @@ void Fleet::calm() {
       one->process().set_offset(0);
     }
   }
-  for (const auto& [id, labourer] : *labourers_) {
-    ask("operator",
-        [id = id](Container& one) { return bool(one.store().gate(id, false, std::nullopt)); });
-  }
+  const auto go_on = [this] {
+    for (const auto& [id, labourer] : *labourers_) {
+      ask("operator",
+          [id = id](Container& one) { return bool(one.store().gate(id, false, std::nullopt)); });
+    }
+  };
+  go_on();
+  world_.in(300, go_on);  // until then a pause that was stuck on its way may arrive
 }
 
 bool Fleet::settled() {

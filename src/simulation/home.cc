@@ -210,6 +210,7 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   host.too_far_since.clear();
   host.as_at_first = true;
   host.took_back = false;
+  host.alarms.reset();
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
   host.store = std::make_unique<FaultyStore>(
@@ -238,8 +239,6 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
     host.engine->add_tick([this, &host](Time now) { return fire_rule(host, now); });
   }
   host.loop = world_.start(process, "loop", [this, &host] { run_engine(host); });
-  host.alarms = world_.start(process, "alarms", [this, &host] { send_alarms(host); });
-  world_.start(process, "health", [this, &host] { look_at_health(host); });
 }
 
 void Home::died(Host& host) {
@@ -266,6 +265,8 @@ void Home::run_engine(Host& host) {
   std::uint32_t before = faults_.all();
   host.engine->start();
   host.took_back = faults_.all() == before;
+  host.alarms = world_.start(host.process, "alarms", [this, &host] { send_alarms(host); });
+  world_.start(host.process, "health", [this, &host] { look_at_health(host); });
   for (;;) {
     before = faults_.all();
     const Time next = host.engine->pass();
@@ -388,7 +389,7 @@ void Home::after_event() {
   for (auto& host : hosts_) {
     if (!host->process.alive()) continue;
     if (host->engine->woken()) world_.wake(host->loop);
-    if (host->engine->alarms_wait()) world_.wake(host->alarms);
+    if (host->alarms && host->engine->alarms_wait()) world_.wake(*host->alarms);
   }
 }
 

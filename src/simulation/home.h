@@ -53,7 +53,8 @@ class Home {
     std::unique_ptr<engine::Engine> engine;
     std::unique_ptr<engine::WorkerAssistant> assistant;
     std::unique_ptr<engine::TaskManager> task_manager;
-    World::ActorId loop = 0, alarms = 0;
+    World::ActorId loop = 0;
+    std::optional<World::ActorId> alarms;  // once the engine has begun
     Time last_pass{};
     int passes_at_once = 0;
     bool as_at_first = true;  // configured so
