@@ -632,9 +632,13 @@ void Home::calm() {
     start(*host, labourers_);
   }
   world_.become_calm();
-  for (const auto& [id, labourer] : labourers_) {
-    ask("operator", [id = id](Host& host) { return bool(host.engine->pause(id, false)); });
-  }
+  const auto go_on = [this] {
+    for (const auto& [id, labourer] : labourers_) {
+      ask("operator", [id = id](Host& host) { return bool(host.engine->pause(id, false)); });
+    }
+  };
+  go_on();
+  world_.in(310, go_on);  // until then a pause that was held up on its way may arrive
 }
 
 std::size_t Home::waiting_alarms() {
