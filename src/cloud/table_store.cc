@@ -21,6 +21,11 @@ const Labourer& configured(const engine::Labourers& labourers, const std::string
   return known == labourers.end() ? kDefaults : known->second;
 }
 
+Error busy_tables(std::string_view what) {
+  return {Code::unavailable, fmt::format("{}: others write to the same items all the time", what),
+          "try again"};
+}
+
 TableStore::TableStore(Tables& tables, Options options)
     : body_(std::make_unique<Body>(tables, std::move(options))) {}
 TableStore::~TableStore() = default;

@@ -25,7 +25,7 @@ class TableStore::Body {
  public:
   Body(Tables& tables, Options options);
 
-  // --- table_store_jobs.cc
+  // --- table_store_jobs.cc, table_store_cancel.cc
   Result<engine::Accepted> accept(const engine::Job& job, std::int64_t make_now, Time now);
   Result<engine::Made> make_rows(std::string_view labourer, std::int64_t watermark,
                                  std::int64_t at_most, Time now);
@@ -169,6 +169,7 @@ class TableStore::Body {
   std::optional<Time> letters_at_;
 };
 
+Error busy_tables(std::string_view what);
 // What holds for a labourer that the caller does not know.
 const Labourer& configured(const engine::Labourers& labourers, const std::string& id);
 
