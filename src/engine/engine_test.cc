@@ -432,5 +432,109 @@ TEST_F(LoopTest, APausedLabourerWaitsUntilItIsResumed) {
   EXPECT_EQ(count(State::done), 5);
 }
 
+// --- What the simulation has found: the loop in single steps, over a clock that stands still
+
+class StepTest : public EngineTest {
+ protected:
+  Labourer& child(const std::string& id) {
+    Labourer made = labourer(id, 4);
+    made.expiry = Expiry::host;
+    made.on_restart = OnRestart::give_back;
+    made.timeout_s = 10;
+    made.cooldown_s = 5;
+    return labourers_.emplace(id, made).first->second;
+  }
+  std::unique_ptr<Engine> engine() {
+    Engine::Settings settings;
+    settings.labourers = labourers_;
+    settings.scheduler.schemas =
+        json::parse(R"({"job_schema": {"chunkable_attrs": [["word", {}]]}})").as_object();
+    return std::make_unique<Engine>(
+        Engine::Ports{store_, invoker_, metrics_, notifier_, clock_, nullptr}, settings);
+  }
+  // Passes until the loop would sleep; gives for how long.
+  double settle(Engine& engine) {
+    for (int i = 0; i < 100; ++i) {
+      const Time next = engine.pass();
+      if (next > clock_.now() && !engine.woken())
+        return std::chrono::duration<double>(next - clock_.now()).count();
+    }
+    ADD_FAILURE() << "the loop makes pass after pass and no time goes by";
+    return 0;
+  }
+};
+
+TEST_F(StepTest, TheLoopSleepsBehindADeadlineWhoseHostRunsOn) {
+  child("w");
+  const auto ids = add_tasks("w", 1);
+  const auto one = engine();
+  one->start();
+  settle(*one);
+  invoker_.set_running({{ids[0], task(ids[0]).claim}});
+  clock_.advance(600);
+  settle(*one);
+  clock_.advance(0.5);  // nothing is stale, and the deadline lies far behind
+  EXPECT_GT(settle(*one), 0.4);
+  EXPECT_EQ(count(State::running), 1);
+}
+
+TEST_F(StepTest, TheLoopSleepsInTheSecondBeforeADeadline) {
+  child("w");
+  clock_.advance(0.1);
+  add_tasks("w", 1);
+  const auto one = engine();
+  one->start();
+  settle(*one);
+  clock_.advance(14.95);  // the deadline is at 15.1, and known to the store's reader as 15
+  EXPECT_GT(settle(*one), 0.04);
+  clock_.advance(1);
+  settle(*one);
+  EXPECT_EQ(count(State::running), 0);
+}
+
+TEST_F(StepTest, TheLoopSleepsWhenARetryOfARemovedLabourerIsDue) {
+  child("w").retry.base_s = 0;
+  const auto ids = add_tasks("w", 1);
+  {
+    const auto one = engine();
+    one->start();
+    settle(*one);
+    one->finished({failed({ids[0], task(ids[0]).claim, "", nullptr})});
+    (void)one->pass();
+    ASSERT_EQ(count(State::retry), 1);
+  }
+  labourers_.clear();
+  const auto one = engine();
+  one->start();
+  clock_.advance(10);
+  settle(*one);
+  clock_.advance(0.2);
+  EXPECT_GT(settle(*one), 0.1);
+}
+
+TEST_F(StepTest, ADeathByAClaimThatIsGivenBackLateIsAlarmed) {
+  child("w");
+  add_tasks("w", 1);
+  const auto one = engine();
+  one->start();
+  settle(*one);
+  ASSERT_TRUE(one->send_alarms());
+  const auto ids = add_tasks("w", 1);
+  invoker_.script({Invoked::Outcome::rejected_task});
+  store_.refuse_release = true;
+  one->wake();
+  settle(*one);
+  ASSERT_TRUE(one->send_alarms());
+  ASSERT_EQ(count(State::dead), 0);
+  store_.refuse_release = false;
+  clock_.advance(1);
+  settle(*one);
+  ASSERT_EQ(count(State::dead), 1);
+  EXPECT_TRUE(one->alarms_wait());
+  ASSERT_TRUE(one->send_alarms());
+  ASSERT_EQ(notifier_.delivered().size(), 1u);
+  EXPECT_EQ(notifier_.delivered()[0].task_id, ids[0]);
+}
+
 }  // namespace
 }  // namespace sosw::engine

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$(realpath "$0")")/../.."
 
-folders=(src/core src/engine src/simulation)  # what the simulated home is made of
+folders=(src/core src/engine src/cloud src/simulation)  # what the simulated home and fleet are made of
 seeds=${SOSW_SIMULATION_SEEDS:-20000}
 program=build/guards/bin/simulation_seeds
 [ -e build/guards/build.ninja ] || cmake --preset guards >/dev/null
