@@ -59,7 +59,8 @@ void Container::begin(const Labourers& configured) {
                                                            }});
   invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
                                              around_.workers, around_.invoke_trouble);
-  metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric);
+  metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric,
+                                             [](const FaultyMetrics::Value&) {});
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
   audit_ = std::make_unique<FaultyAuditLog>(process, around_.faults);
   ecology_ = std::make_unique<engine::EcologyManager>(*metrics_);

@@ -100,6 +100,7 @@ std::vector<Result<std::optional<double>>> FaultyMetrics::values(
     std::span<const json::object> details, Time, const std::stop_token&) {
   const auto all = faults_.call(process_, Method::values,
                                 [&]() -> Result<std::optional<double>> { return value_; });
+  told_(all);
   return std::vector<Result<std::optional<double>>>(details.size(), all);
 }
 

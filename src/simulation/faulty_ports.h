@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,15 +49,19 @@ class FaultyInvoker final : public engine::Invoker {
 // Every value is the same one, or none.
 class FaultyMetrics final : public engine::MetricSource {
  public:
-  FaultyMetrics(Process& process, Faults& faults, const Result<std::optional<double>>& value)
-      : process_(process), faults_(faults), value_(value) {}
+  using Value = Result<std::optional<double>>;
+  // `told`: called with what the caller learns.
+  FaultyMetrics(Process& process, Faults& faults, const Value& value,
+                std::function<void(const Value&)> told)
+      : process_(process), faults_(faults), value_(value), told_(std::move(told)) {}
   std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time now,
                                                     const std::stop_token& stop) override;
 
  private:
   Process& process_;
   Faults& faults_;
-  const Result<std::optional<double>>& value_;
+  const Value& value_;
+  const std::function<void(const Value&)> told_;
 };
 
 class FaultyNotifier final : public engine::Notifier {

@@ -65,6 +65,7 @@ Result<Made> FaultyStore::make_rows(std::string_view labourer_id, std::int64_t w
 Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
                                         std::span<const ClaimRequest> claims,
                                         const Labourers& labourers, Time now) {
+  if (seen_.asks) seen_.asks(claims, now);
   const auto some = [&](std::span<const Report> told_now, std::span<const ClaimRequest> asked) {
     begins(now);
     auto answer = inner_.exchange(told_now, asked, labourers, now);
@@ -193,7 +194,9 @@ Result<std::vector<Alarm>> FaultyStore::alarms(std::int64_t acknowledged, std::i
 }
 
 Result<std::map<std::string, LabourerStatus>> FaultyStore::status() {
-  return faults_.call(process_, Method::status, [&] { return inner_.status(); });
+  auto answer = faults_.call(process_, Method::status, [&] { return inner_.status(); });
+  if (answer && seen_.told) seen_.told(*answer);
+  return answer;
 }
 
 Result<std::vector<Task>> FaultyStore::tasks(const TaskQuery& query) {

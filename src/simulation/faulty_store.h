@@ -23,6 +23,10 @@ class FaultyStore final : public engine::TaskStore {
     std::function<void(const Report&, const engine::Reported&)> answered;
     // Before each call that may change the store; `now` as the caller gives it. May be empty.
     std::function<void(Time now)> begins{};
+    // Before each exchange: what the engine wants to start. May be empty.
+    std::function<void(std::span<const engine::ClaimRequest>, Time now)> asks{};
+    // The caller has learned this. May be empty.
+    std::function<void(const std::map<std::string, engine::LabourerStatus>&)> told{};
   };
   // All outlive this object. Only actors of `process` call.
   FaultyStore(engine::TaskStore& inner, World& world, Process& process, Faults& faults, Seen seen)

@@ -134,6 +134,7 @@ Labourer Home::some_labourer(std::string id) {
     case 1:  // a function elsewhere
       labourer.expiry = Expiry::deadline;
       labourer.on_restart = OnRestart::wait;
+      labourer.duration_s = 2 * labourer.timeout_s;
       break;
     default:  // inside the engine
       labourer.expiry = Expiry::host;
@@ -211,6 +212,10 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   host.as_at_first = true;
   host.took_back = false;
   host.alarms.reset();
+  host.told.clear();
+  host.load.reset();
+  host.load_missing = true;
+  host.load_at.reset();
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
   host.store = std::make_unique<FaultyStore>(
@@ -221,10 +226,22 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
                             return one.task_id == report.task_id && one.claim == report.claim;
                           });
                           invariants_.answered(report, reported);
+                        },
+                        {},
+                        [this, &host](std::span<const engine::ClaimRequest> claims, Time now) {
+                          asks(host, claims, now);
+                        },
+                        [this, &host](const std::map<std::string, engine::LabourerStatus>& all) {
+                          if (world_.self() == host.loop) host.told = all;
                         }});
   host.invoker =
       std::make_unique<FaultyInvoker>(world_, process, faults_, log_, *workers_, invoke_trouble_);
-  host.metrics = std::make_unique<FaultyMetrics>(process, faults_, metric_);
+  host.metrics = std::make_unique<FaultyMetrics>(process, faults_, metric_,
+                                                 [&host](const FaultyMetrics::Value& value) {
+                                                   host.load_missing = !value || !*value;
+                                                   if (!host.load_missing) host.load = **value;
+                                                   host.load_at = host.process.now();
+                                                 });
   host.notifier = std::make_unique<FaultyNotifier>(world_, process, faults_, log_);
   host.audit = std::make_unique<FaultyAuditLog>(process, faults_);
   host.engine = std::make_unique<engine::Engine>(
@@ -276,6 +293,49 @@ void Home::run_engine(Host& host) {
     if (host.passes_at_once > 1000)
       invariants_.breaks("progress", "the engine makes pass after pass and no time goes by");
     world_.wait(host.engine->woken() ? 0 : seconds(next - host.process.now()));
+  }
+}
+
+// What an engine may start, after what it has been told.
+void Home::asks(Host& host, std::span<const engine::ClaimRequest> claims, Time now) {
+  for (const engine::ClaimRequest& claim : claims) {
+    const std::string id(claim.labourer_id);
+    const auto known = host.labourers.find(id);
+    if (known == host.labourers.end())
+      return invariants_.breaks("limit", fmt::format("{} is not configured, and started", id));
+    const Labourer& labourer = known->second;
+    if (host.told[id].paused)
+      invariants_.breaks("paused_starts_nothing", fmt::format("{} is paused, and started", id));
+    const int slots = host.invoker->free_slots(labourer);
+    if (slots >= 0 && claim.at_most > slots)
+      invariants_.breaks("limit", fmt::format("{} of {} are to start, its host has {} places",
+                                              claim.at_most, id, slots));
+    const int lifetime =
+        labourer.cooldown_s +
+        (labourer.expiry == Expiry::deadline ? labourer.duration_s : labourer.timeout_s);
+    if (claim.deadline != after(now, lifetime))
+      invariants_.breaks("expires_in_time", fmt::format("an attempt of {} gets a deadline that is "
+                                                        "not {} s away",
+                                                        id, lifetime));
+    int most = labourer.max_simultaneous_invocations;
+    for (const auto& [name, metric] : labourer.health_metrics) {
+      // Of its limit all, three quarters, half, nothing; half too where nobody knows.
+      const auto share = [&](double load) {
+        return load < 10 ? most : load < 20 ? most * 3 / 4 : load < 30 ? most / 2 : 0;
+      };
+      constexpr auto kLongAgo = std::chrono::minutes(3);  // by then it may count no more
+      if (!host.load_at)
+        most = 0;
+      else if (now - *host.load_at > kLongAgo || *host.load_at - now > kLongAgo)
+        continue;
+      else if (host.load_missing)
+        most = metric.no_data ? 0 : std::max(host.load ? share(*host.load) : 0, most / 2);
+      else
+        most = share(*host.load);
+    }
+    if (claim.limit > most)
+      invariants_.breaks("health_respected", fmt::format("{} of {} may run, and {} are to start",
+                                                         most, id, claim.limit));
   }
 }
 

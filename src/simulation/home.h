@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,11 @@ class Home {
     };
     std::vector<Unstored> unstored;
     std::map<std::string, Time> too_far_since;  // retries that are due in the far future
+    // What its loop has learned from the store, and about health, last.
+    std::map<std::string, engine::LabourerStatus> told;
+    std::optional<double> load;  // the last that was known
+    bool load_missing = true;
+    std::optional<Time> load_at;  // by its clock; none: not asked yet
   };
   // What somebody asks of an engine, and again until it is done.
   struct Request {
@@ -82,6 +88,7 @@ class Home {
   void died(Host& host);
   void run_engine(Host& host);
   void after_clean_pass(Host& host);
+  void asks(Host& host, std::span<const engine::ClaimRequest> claims, Time now);
   void send_alarms(Host& host);
   void look_at_health(Host& host);
   Result<engine::Reported> submit(Host& host, Report report);

@@ -41,6 +41,23 @@ std::string text(const TaskRow& row) {
       row.labourer_id, row.attempts, row.claim.empty() ? "-" : row.claim);
 }
 
+// Written again, and not asked of core: a mistake there must not excuse itself.
+double delay_s(const Labourer& labourer, int attempts) {
+  const double base = labourer.retry.base_s.value_or(labourer.retry_base_s);
+  double delay = base;
+  if (labourer.retry.kind == RetryPolicy::Kind::linear) delay *= attempts;
+  if (labourer.retry.kind == RetryPolicy::Kind::exponential) {
+    for (int i = 1; i < attempts; ++i) delay *= labourer.retry.factor;
+  }
+  return std::min(delay, labourer.retry.max_s);
+}
+
+// No retry of it is further away.
+std::int64_t longest_delay_s(const Labourer& labourer) {
+  return static_cast<std::int64_t>(
+      std::ceil(delay_s(labourer, std::max(labourer.max_attempts - 1, 1))));
+}
+
 bool finished_state(State state) { return state == State::done || state == State::completed; }
 
 }  // namespace
@@ -202,9 +219,7 @@ void Invariants::check_change(const Look& look, const Snapshot& now, const TaskR
       if (was.state == State::running) return check_release(look, now, was, is);
       if (was.state == State::retry) {
         take(was.state, Event::due, is.state);
-        if (was.due > epoch_seconds(look.now) +
-                          static_cast<std::int64_t>(
-                              std::ceil(longest_retry_delay_s(labourer_of(look, is.labourer_id)))))
+        if (was.due > epoch_seconds(look.now) + longest_delay_s(labourer_of(look, is.labourer_id)))
           return;  // a clock was set back: cut, and due at once when the delay is 0
         if (was.due > epoch_seconds(look.now))
           breaks("retry_place", fmt::format("task {} is tried again {} s early", text(is),
@@ -321,6 +336,8 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   } else {
     take(was.state, Event::expire, is.state);
     if (was.state == State::running) log.silent = true;
+    if (was.state == State::running && !is.silent)
+      breaks("expires_in_time", fmt::format("task {} has expired, and nothing tells it", text(is)));
     if (was.state == State::running && was.deadline > look.now)
       breaks("expires_in_time",
              fmt::format("task {} is ended {} s before its deadline", text(was),
@@ -338,10 +355,10 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   if (is.state == State::retry) {
     const std::int64_t seconds = epoch_seconds(look.now);
     const bool given_up = now.jobs[is.job].given_up && is.replays == 0;
-    const double delay = retry_delay_s(labourer.retry, labourer.retry_base_s, is.attempts, 0);
     const bool exact = labourer.retry.jitter == RetryPolicy::Jitter::none && !given_up;
-    const auto longest =
-        static_cast<std::int64_t>(std::ceil(exact ? delay : longest_retry_delay_s(labourer)));
+    const std::int64_t longest =
+        exact ? static_cast<std::int64_t>(std::ceil(delay_s(labourer, is.attempts)))
+              : longest_delay_s(labourer);
     if (is.due > seconds + longest || is.due < seconds || (exact && is.due != seconds + longest))
       breaks("retry_place", fmt::format("task {} is due in {} s instead of {}", text(is),
                                         is.due - seconds, longest));
@@ -408,8 +425,7 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
   }
   // Further away is no due time, but a clock that was set back: it counts as this.
   const std::int64_t latest_due =
-      epoch_seconds(look.now) +
-      static_cast<std::int64_t>(std::ceil(longest_retry_delay_s(labourer_of(look, labourer_id))));
+      epoch_seconds(look.now) + longest_delay_s(labourer_of(look, labourer_id));
   bool claimed = false, made_later = false;
   struct Placed {
     std::int64_t by, position;
