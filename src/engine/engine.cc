@@ -223,7 +223,7 @@ bool Engine::woken() {
 }
 
 bool Engine::woken_locked() const {
-  return look_again_ || slot_free_ || !inbox_.empty() || !waiters_.empty();
+  return look_again_ || slot_free_ || !waiters_.empty();  // slot_free_: with the inbox, too
 }
 
 std::optional<Engine::Outcome> Engine::finished() {
@@ -339,9 +339,10 @@ void Engine::finish_cancellations(const std::stop_token& stop) {
 }
 
 Time Engine::next_moment(Time now) const {
-  // Before all else: what is stale cannot be looked at either, and must not make the loop spin.
+  // Before all else: what is to be done again cannot be done either, and must not make the loop
+  // spin. While the store works, nothing is stale here: the sweep has just looked.
   if (store_failing_) return store_failed_until_;
-  if (again_ || stale_) return now;
+  if (again_) return now;
   // What was due at the last look and is so still does not change by looking: a labourer that is
   // configured no more, a host that runs on behind a deadline.
   const auto soon = after(swept_, 0.05);

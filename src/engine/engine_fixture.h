@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/ports.h"
@@ -19,10 +20,16 @@
 
 namespace sosw::engine {
 
-// A model store that can be told to refuse.
+// A model store that can be told to refuse, and to be changed by somebody else meanwhile.
 class RefusingStore final : public simulation::ModelStore {
  public:
-  std::atomic<bool> refuse_release = false, refuse_exchange = false;
+  using ModelStore::ModelStore;
+  std::atomic<bool> refuse_release = false, refuse_exchange = false, refuse_cancel = false;
+  std::function<void()> before_release, before_exchange;  // called once
+  std::function<void(Exchanged&)> after_exchange = [](Exchanged&) {};
+  // nullopt: as the model does.
+  std::function<std::optional<Result<std::vector<Task>>>(const TaskQuery&)> answer_tasks =
+      [](const TaskQuery&) { return std::nullopt; };
   std::function<bool()> refuse_status = [] { return false; };
   Result<std::map<std::string, LabourerStatus>> status() override {
     if (refuse_status()) return full();
@@ -30,16 +37,27 @@ class RefusingStore final : public simulation::ModelStore {
   }
   Result<std::vector<bool>> release(std::span<const Release> claims, const Labourers& labourers,
                                     Time now) override {
+    if (auto meanwhile = std::exchange(before_release, {})) meanwhile();
     if (refuse_release) return full();
     return ModelStore::release(claims, labourers, now);
   }
   Result<Exchanged> exchange(std::span<const Report> reports, std::span<const ClaimRequest> claims,
                              const Labourers& labourers, Time now) override {
+    if (auto meanwhile = std::exchange(before_exchange, {})) meanwhile();
     if (refuse_exchange) return full();
-    return ModelStore::exchange(reports, claims, labourers, now);
+    auto exchanged = ModelStore::exchange(reports, claims, labourers, now);
+    after_exchange(*exchanged);
+    return exchanged;
+  }
+  Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) override {
+    if (refuse_cancel) return full();
+    return ModelStore::cancel(job_id, at_most, now);
+  }
+  Result<std::vector<Task>> tasks(const TaskQuery& query) override {
+    if (auto answer = answer_tasks(query)) return *std::move(answer);
+    return ModelStore::tasks(query);
   }
 
- private:
   static Error full() { return {Code::exhausted, "disk full", {}}; }
 };
 

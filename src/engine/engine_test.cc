@@ -352,6 +352,32 @@ TEST_F(LoopTest, TheLastInterruptionOfTheLastAttemptIsADeath) {
   EXPECT_EQ(history.back().at("error"), "the engine ended");
 }
 
+TEST_F(LoopTest, ADeathThatCannotBeLookedUpIsAlarmedAndNotCounted) {
+  Labourer& w = labourers_.at("w");
+  w.on_restart = OnRestart::give_back;
+  w.max_attempts = 1;
+  for (const bool refused : {true, false}) {  // else it has been purged meanwhile
+    const auto ids = add_tasks("w", 1);
+    for (int n = 1; n <= kInterruptions; ++n) {
+      const ClaimRequest request{"w", 4, 1, after(wall_.now(), 1200), Expiry::host, {}};
+      const auto claimed = store_.exchange({}, {&request, 1}, labourers_, wall_.now())->claimed;
+      if (n == kInterruptions) break;
+      const Release release{ids[0], claimed.at(0).claim, Release::Why::interrupted, "died"};
+      ASSERT_TRUE(store_.release({&release, 1}, labourers_, wall_.now()));
+    }
+    store_.answer_tasks = [&](const TaskQuery& query) -> std::optional<Result<std::vector<Task>>> {
+      if (!query.task_id) return std::nullopt;
+      if (refused) return RefusingStore::full();
+      return std::vector<Task>();
+    };
+    ThreadInvoker invoker(completed);
+    EXPECT_EQ(run(invoker).died, 0);
+    store_.answer_tasks = [](const TaskQuery&) { return std::nullopt; };
+    EXPECT_EQ(task(ids[0]).state, State::dead);
+    EXPECT_EQ(notifier_.delivered().back().task_id, ids[0]);
+  }
+}
+
 TEST_F(LoopTest, AnInterruptedFunctionOfThisProcessHasUsedItsAttempt) {
   labourers_.at("w").on_restart = OnRestart::use_attempt;
   labourers_.at("w").max_attempts = 1;

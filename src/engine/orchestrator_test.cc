@@ -145,6 +145,46 @@ TEST_F(OrchestratorTest, WhatNoWorkerCanTakeIsDeadWithAnAlarmAndStopsNobody) {
   EXPECT_EQ(audit_.actions(ids[0]), std::vector<std::string>{"archived_dead"});
 }
 
+// As a row of the table that somebody else has written.
+TEST_F(OrchestratorTest, ARowWithoutAnEventIsDeadWithAnAlarmAndStopsNobody) {
+  const auto ids = add_tasks("w", 2);
+  store_.after_exchange = [&](Exchanged& exchanged) {
+    for (Claimed& one : exchanged.claimed)
+      if (one.task.id == ids[0]) one.task.payload = "5";
+  };
+  const auto done = pass();
+  EXPECT_EQ(done.started, 1);
+  ASSERT_EQ(done.skipped.size(), 1u);
+  EXPECT_NE(done.skipped[0].reason.find("payload is not a JSON object"), std::string::npos);
+  EXPECT_EQ(task(ids[0]).state, State::dead);
+  EXPECT_EQ(task(ids[1]).state, State::running);
+  EXPECT_EQ(store_.alarms(0, 10)->size(), 1u);
+}
+
+TEST_F(OrchestratorTest, NeedsNoAuditLogToGiveBackWhatNoWorkerCanTake) {
+  const auto ids = add_tasks("w", 1);
+  Orchestrator silent(store_, invoker_, ecology_, clock_, nullptr, {});
+  invoker_.script({Outcome::rejected_task});
+  const std::string_view which = "w";
+  ASSERT_TRUE(silent.orchestrate(labourers_, {&which, 1}, {}));
+  EXPECT_EQ(task(ids[0]).state, State::dead);
+}
+
+TEST_F(OrchestratorTest, DoesNotComeBackForALabourerThatWasPausedMeanwhile) {
+  labourers_.emplace("v", labourer("v"));
+  add_tasks("w", 1);
+  add_tasks("v", 1);
+  invoker_.script({Outcome::rejected});
+  ASSERT_TRUE(pass().next);
+  ASSERT_TRUE(store_.gate("w", true, std::nullopt));
+  orchestrator_.look_at_gates(*store_.status(), clock_.now());
+  const std::string_view both[] = {"v", "w"};
+  const auto next = orchestrator_.orchestrate(labourers_, both, {});
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->started, 1);
+  EXPECT_FALSE(next->next);
+}
+
 TEST_F(OrchestratorTest, APayloadThatIsNoObjectIsGivenUnderItsName) {
   TaskManager manager(store_, {});
   ASSERT_TRUE(

@@ -60,11 +60,10 @@ Result<std::string> TaskManager::create_task(const Labourer& labourer, NewTask t
   if (!payload->is_object()) payload = json::value(json::object{{"payload", *std::move(payload)}});
 
   // A job of one row whose payload is data through and through: a `period` in it is no setting.
-  Result<JobRows> empty = JobRows::from_job({labourer.id, {}}, JobSchema(), Periods(), Date{});
-  if (!empty) return empty.error();
   Job job;
   job.labourer_id = labourer.id;
-  job.description = empty->description();
+  job.description =
+      JobRows::from_job({labourer.id, {}}, JobSchema(), Periods(), Date{})->description();
   job.description["job"] = *std::move(payload);
   job.rows = 1;
   job.task_id = std::move(task.task_id);

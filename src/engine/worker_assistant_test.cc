@@ -19,12 +19,18 @@ TEST(WorkerAssistant, ReadsTheEventsOfTheOriginal) {
       json::parse(R"({"actions": ["mark_task_as_failed"], "task_id": "t"})"));
   ASSERT_TRUE(plural);
   EXPECT_EQ(plural->kind, Report::Kind::failed);
+  // What is not there, or no text, is as if it were not given.
+  const auto bare = WorkerAssistant::read_event(json::parse(
+      R"({"action": "mark_task_as_failed", "task_id": "t", "claim": 7, "stats": null})"));
+  ASSERT_TRUE(bare);
+  EXPECT_EQ(bare->claim, "");
+  EXPECT_TRUE(bare->stats.empty());
 }
 
 TEST(WorkerAssistant, KeepsDetailsThatAreNoObject) {
   for (const auto& [text, kept] :
        {std::pair(R"("plain words")", R"("plain words")"), std::pair("[1.5]", "[1.5]"),
-        std::pair("7", "7"), std::pair(R"("[1]")", "[1]")}) {
+        std::pair("7", "7"), std::pair(R"("[1]")", "[1]"), std::pair(R"("null")", R"("null")")}) {
     const auto read = WorkerAssistant::read_event(json::parse(
         std::string(R"({"action": "mark_task_as_completed", "task_id": "t", "result": )") + text +
         "}"));
@@ -36,6 +42,10 @@ TEST(WorkerAssistant, KeepsDetailsThatAreNoObject) {
 TEST(WorkerAssistant, RefusesWhatIsNoReportAndSaysWhy) {
   for (const auto& [event, says] :
        {std::pair(R"([])", "not a JSON object"), std::pair(R"({})", "no `action`"),
+        std::pair(R"({"action": 5, "task_id": "t"})", "no `action`"),
+        std::pair(R"({"actions": "mark_task_as_failed", "task_id": "t"})", "no `action`"),
+        std::pair(R"({"actions": ["a", "b"], "task_id": "t"})", "no `action`"),
+        std::pair(R"({"action": "mark_task_as_failed", "task_id": ""})", "`task_id`"),
         std::pair(R"({"action": "explode", "task_id": "t"})", "`explode` is not supported"),
         std::pair(R"({"action": "mark_task_as_failed"})", "`task_id`"),
         std::pair(R"({"action": "mark_task_as_failed", "task_id": 5})", "`task_id`")}) {
@@ -70,6 +80,9 @@ TEST_F(AssistantTest, ARepeatedReportIsAnsweredAlreadyAndChangesNothing) {
   EXPECT_EQ(
       assistant.call({{"action", "mark_task_as_completed"}, {"task_id", "nowhere"}})->at("answer"),
       "unknown");
+  const auto refused = assistant.call({{"action", "explode"}, {"task_id", ids[0]}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::invalid);
   EXPECT_EQ(audit_.rows().size(), 2u);  // none for the unknown task
 }
 
