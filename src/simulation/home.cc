@@ -287,7 +287,11 @@ void Home::run_engine(Host& host) {
   for (;;) {
     before = faults_.all();
     const Time next = host.engine->pass();
-    if (faults_.all() == before) after_clean_pass(host);
+    if (faults_.all() == before) {
+      after_clean_pass(host);
+    } else {
+      host.too_far_since.clear();  // it had no fair chance to look
+    }
     host.passes_at_once = world_.now() == host.last_pass ? host.passes_at_once + 1 : 0;
     host.last_pass = world_.now();
     if (host.passes_at_once > 1000)
