@@ -229,8 +229,8 @@ TEST_F(StepsTest, WhatIsReportedWhileItIsTakenBackStaysAsItWasReported) {
     const auto ids = add_tasks("w", 1);
     claim_one();
     const auto report = [&, claim = task(ids[0]).claim] {
-      const Report report{Report::Kind::completed, ids[0], claim, {}, {}};
-      (void)store_.exchange({&report, 1}, {}, labourers_, clock_.now());
+      const Report completion{Report::Kind::completed, ids[0], claim, {}, {}};
+      (void)store_.exchange({&completion, 1}, {}, labourers_, clock_.now());
     };
     (on_restart == OnRestart::give_back ? store_.before_release : store_.before_exchange) = report;
     const Log log;
