@@ -110,8 +110,8 @@ class TableStore::Body {
   Move ending(Item row, bool silent, const Labourer& labourer, bool job_cancelled,
               std::string_view why, Time now, State& state) const;
   // What the original's moves in two steps leave behind.
-  Result<void> repair(const Move& refused, Time now);
-  Result<void> repair_refused(std::span<const Move> moves, Time now);
+  Result<void> repair(std::string_view task_id, std::string_view labourer);
+  Result<void> repair_refused(std::span<const Move> moves, std::string_view labourer);
   std::int64_t greenfield_of_claim(std::string_view claim, const Item& row, Time now) const;
 
   // --- Jobs

@@ -34,7 +34,7 @@ Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item)
     const auto rows = requests_.get(keys_of_rows(job, item, row, std::min(made, row + kPortion)));
     if (!rows) return rows.error();
     for (const auto& found : *rows)
-      if (found && found->contains("labourer_id") && !found->contains("completed_at")) return true;
+      if (found && !found->contains("completed_at")) return true;
   }
   return false;
 }
@@ -123,8 +123,7 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     std::vector<Move> moves;
     for (std::size_t i = 0; i < rows->size(); ++i) {
       const auto& found = (*rows)[i];
-      // Without labourer: a ghost that a WorkerAssistant of the original has made.
-      if (!found || !found->contains("labourer_id")) continue;
+      if (!found) continue;
       const bool live = i % 2 == 0;
       const State state = live ? live_state(*found, now) : State::retry;
       if (state == State::running || state == State::failed) ++running;
@@ -139,7 +138,6 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
       moves.back().job = id;
     }
     if (auto committed = requests_.commit(moves); !committed) return committed.error();
-    if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
     for (const auto& move : moves) {
       if (move.fate == Move::Fate::done) {
         ++closed;

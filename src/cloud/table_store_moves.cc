@@ -155,7 +155,7 @@ Result<std::vector<Ended>> TableStore::Body::expire(const Labourer& labourer, st
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ended.push_back({id_of(rows[i]), states[i]});
-  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, labourer.id); !repaired) return repaired.error();
   return ended;
 }
 
@@ -222,7 +222,7 @@ Result<std::vector<std::string>> TableStore::Body::requeue(std::string_view labo
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < due.size(); ++i)
     if (moves[closed + i].fate == Move::Fate::done) ids.push_back(id_of(*due[i]));
-  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
   return ids;
 }
 
@@ -254,80 +254,55 @@ Result<std::vector<std::string>> TableStore::Body::archive(std::string_view labo
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ids.push_back(id_of((*rows)[i]));
-  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
   return ids;
 }
 
 // --- Repair
 
-// The original moves a task by two requests, and the second one deletes it from the tasks, whatever
-// has become of it by then. So as long as the task is somewhere else too, that copy stays, however
-// old: it would be all that is left.
-Result<void> TableStore::Body::repair_refused(std::span<const Move> moves, Time now) {
+Result<void> TableStore::Body::repair_refused(std::span<const Move> moves,
+                                              std::string_view labourer) {
   for (const Move& move : moves) {
     // The row is where it was, and the place where it was to go is taken.
     if (move.fate != Move::Fate::refused || move.writes.size() < 2) continue;
     if (move.refused.size() < 2 || move.refused[1].why != Refusal::condition) continue;
-    if (auto repaired = repair(move, now); !repaired) return repaired.error();
+    if (auto repaired = repair(text_in(move.writes[1].item, "task_id"), labourer); !repaired)
+      return repaired.error();
   }
   return {};
 }
 
-Result<void> TableStore::Body::repair(const Move& refused, Time now) {
-  const Write& wanted = refused.writes[1];
-  const std::string id = id_of(wanted.item);
-  auto rows = requests_.get(
-      {task_key(id), retry_key(text_in(wanted.item, "labourer_id"), id), closed_key(id)});
+Result<void> TableStore::Body::repair(std::string_view task_id, std::string_view labourer) {
+  auto rows = requests_.get({task_key(task_id), retry_key(labourer, task_id), closed_key(task_id)});
   if (!rows) return rows.error();
-  const auto &task = (*rows)[0], &retry = (*rows)[1], &closed = (*rows)[2];
+  auto &task = (*rows)[0], &retry = (*rows)[1], &closed = (*rows)[2];
   const auto attempts = [](const std::optional<Item>& row) {
     return integer_in(*row, "attempts").value_or(0);
   };
-  Move mended;
-  const auto drop = [&](const std::optional<Item>& row, Place::Where where) {
-    mended.writes.push_back(removal(*row, where));
+  std::vector<Move> gone;
+  const auto drop = [&](std::optional<Item>& row, Place::Where where) {
+    gone.emplace_back().writes.push_back(removal(*row, where));
+    row.reset();
   };
-  // The newer copy takes the place of the older one, in the request that ends its own life.
-  const auto replace = [&](const std::optional<Item>& older, Same same) {
-    mended = refused;
-    mended.fate = Move::Fate::left;
-    mended.writes[1].condition.clear();
-    require_same(mended.writes[1], *older, same);
-  };
-  const bool completed = task && task->contains("completed_at");
-  // Made by a WorkerAssistant of the original, which reported what had moved.
-  const bool ghost = task && !task->contains("labourer_id");
-  if (ghost && completed && retry && !closed) {
-    Item done = *retry;
-    for (const auto& [name, value] : *task) done[name] = value;
-    done["greenfield"] = number(greenfield_of_claim({}, *retry, now));
-    mended = closing(done, Place::Where::retry, State::done, std::nullopt, now);
-    mended.writes.front() = removal(*retry, Place::Where::retry);
-    drop(task, Place::Where::tasks);
-  } else if (ghost) {
-    drop(task, Place::Where::tasks);
-  } else if (task && closed) {
-    const bool is_news = completed && closed_state(*closed) != State::done;
-    if (attempts(closed) >= attempts(task) && !is_news)
-      drop(task, Place::Where::tasks);
-    else if (wanted.table == options_.closed)
-      replace(closed, Same::closed);
-  } else if (task && retry) {
-    if (completed) {
-      mended = closing(*task, Place::Where::tasks, State::done, std::nullopt, now);
+  if (task && retry) {
+    if (attempts(task) >= attempts(retry))
       drop(retry, Place::Where::retry);
-    } else if (attempts(retry) >= attempts(task)) {
+    else
       drop(task, Place::Where::tasks);
-    } else if (wanted.table == options_.retry) {
-      replace(retry, Same::retry);
-    }
-  } else if (retry && closed) {
+  }
+  if (task && closed) {
+    if (attempts(closed) >= attempts(task))
+      drop(task, Place::Where::tasks);
+    else
+      drop(closed, Place::Where::closed);
+  }
+  if (retry && closed) {
     if (attempts(closed) >= attempts(retry))
       drop(retry, Place::Where::retry);
     else
       drop(closed, Place::Where::closed);
   }
-  return requests_.commit({&mended, 1});
+  return requests_.commit(gone);
 }
 
 // --- Replay

@@ -28,8 +28,6 @@ constexpr std::array kWaivers = std::to_array<Waiver>({
 
     {scavenger_beside, "one_table", until_the_end,
      "its moves are two requests; ours mend what is left of them when they meet it"},
-    {scavenger_beside, "cancelled_not_started", everywhere,
-     "it drops the job of a task when it brings it back"},
     {scavenger_beside, "counts_exact", everywhere, "it knows no counts (shown as unknown)"},
     {scavenger_beside, "finished_not_started_again", everywhere,
      "it deletes what was reported between its two requests, and puts older copies back"},
