@@ -17,14 +17,13 @@ double seconds_between(Time from, Time to) {
 
 }  // namespace
 
-Container::Container(Surroundings& around, std::string name, Kind kind)
+Container::Container(Surroundings& around, std::string name, bool leaves_letters)
     : around_(around),
       world_(around.world),
       process_(around.world, std::move(name)),
-      kind_(kind),
+      leaves_letters_(leaves_letters),
       none_(around.world, Faults::None()) {
   caller_.process = &process_;
-  caller_.original = kind == Kind::original;
   process_.on_death = [this] { died(); };
 }
 
@@ -40,20 +39,10 @@ void Container::begin(const Labourers& configured) {
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
                                            around_.changed);
-  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
-                                             around_.workers, around_.invoke_trouble);
-  if (kind_ == Kind::original) {
-    PythonEssentials::Settings settings;
-    settings.task_step = around_.task_step;
-    settings.audit = false;
-    original_ = std::make_unique<PythonEssentials>(
-        *tables_, [this] { return process_.now(); }, settings);
-    return;
-  }
   cloud::TableStore::Options options;
   options.holder = fmt::format("{} {}", process.name(), begun_);
   options.nonce = options.holder;
-  options.leaves_letters = kind_ == Kind::worker_assistant;
+  options.leaves_letters = leaves_letters_;
   options.task_step = around_.task_step;
   for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
   options.pause = [this](int round) {
@@ -68,6 +57,8 @@ void Container::begin(const Labourers& configured) {
                                                              caller_.told = now;
                                                              caller_.began = world_.now();
                                                            }});
+  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
+                                             around_.workers, around_.invoke_trouble);
   metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric,
                                              [](const FaultyMetrics::Value&) {});
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
@@ -94,8 +85,6 @@ void Container::invoke(const Labourers& configured, std::function<bool(Container
                        std::function<void(bool)> over) {
   if (!process_.alive()) begin(configured);
   caller_.labourers = configured;
-  caller_.told = process_.now();
-  caller_.began = world_.now();
   busy_ = true;
   over_ = std::move(over);
   world_.start(process_, "run", [this, body = std::move(body)] {
@@ -115,7 +104,6 @@ void Container::kill() { world_.kill(process_); }
 
 void Container::died() {
   world_.say_as(process_.name(), "dies");
-  original_.reset();
   assistant_.reset();
   scavenger_.reset();
   orchestrator_.reset();
@@ -149,7 +137,6 @@ Result<engine::Accepted> Container::schedule(const json::value& event, std::stri
 }
 
 bool Container::orchestrate() {
-  if (original_) return orchestrate_original();
   const Time began = process_.now();
   engine::Labourers labourers = *caller_.labourers;
   const auto status = store_->status();
@@ -171,7 +158,6 @@ bool Container::orchestrate() {
 }
 
 bool Container::scavenge() {
-  if (original_) return scavenge_original();
   const auto pass = scavenger_->scavenge(labourers(), names(), {});
   if (const auto left = store_->cancelling(); left) {
     for (const std::string& job : *left) (void)store_->cancel(job, kClosedAtOnce, process_.now());
@@ -179,39 +165,6 @@ bool Container::scavenge() {
   (void)continue_jobs(5);
   const auto sent = engine::flush_alarms(*store_, *notifier_);
   return pass.skipped.empty() && sent;
-}
-
-bool Container::report(const json::object& event) {
-  if (!original_) return bool(assistant_->call(event));
-  const auto report = engine::WorkerAssistant::read_event(event);
-  if (!report) return false;
-  return bool(report->kind == Report::Kind::completed
-                  ? original_->mark_task_as_completed(report->task_id)
-                  : original_->mark_task_as_failed(report->task_id));
-}
-
-bool Container::create_task(std::string_view labourer_id, std::string_view task_id) {
-  return bool(original_->create_task(labourer_id, task_id, R"({"n": 1})"));
-}
-
-bool Container::orchestrate_original() {
-  std::vector<Labourer> all;
-  for (const auto& [id, labourer] : labourers()) all.push_back(labourer);
-  return bool(original_->orchestrate(
-      all, [this](const Labourer& labourer, const json::object& payload) -> Result<void> {
-        const engine::Invocation invocation{
-            std::string(payload.at("task_id").as_string()), {}, {}, &labourer};
-        const auto invoked = invoker_->invoke({&invocation, 1});
-        if (invoked.front().outcome == engine::Invoked::Outcome::accepted) return {};
-        return Error{Code::unavailable, invoked.front().reason, {}};
-      }));
-}
-
-bool Container::scavenge_original() {
-  std::vector<Labourer> all;
-  for (const auto& [id, labourer] : labourers()) all.push_back(labourer);
-  return bool(
-      original_->scavenge(all, [this](const std::string& id) { world_.say("gives up {}", id); }));
 }
 
 }  // namespace sosw::simulation

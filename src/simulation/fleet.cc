@@ -25,14 +25,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
       faults_(faults),
       log_(log),
       invariants_(invariants),
-      picture_(world, [this](std::string_view id) {
-        const auto known = labourers_->find(id);
-        const Labourer labourer = known == labourers_->end() ? Labourer() : known->second;
-        return std::int64_t{labourer.duration_s} + labourer.cooldown_s;
-      }) {
-  original_ = static_cast<Original>(choices_.weighted({12, 1, 1, 1, 1}));
-  invariants_.waive(
-      [this](std::string_view invariant) { return waived(original_, invariant, by_original_); });
+      picture_(world) {
   ModelTables::Options options;
   options.index_lag_s = kLag;
   tables_.emplace(
@@ -85,26 +78,16 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
   every_s_ = one_of(choices_, {15.0, 60.0});
   fence_ = !choices_.chance(25);
-  using enum Container::Kind;
-  const auto orchestrators = original_ == Original::orchestrator_instead ? original : essential;
   for (int i = 1; i <= 2; ++i) {
     orchestrators_.push_back(
-        std::make_unique<Container>(*around_, fmt::format("orchestrator {}", i), orchestrators));
+        std::make_unique<Container>(*around_, fmt::format("orchestrator {}", i), false));
     scavengers_.push_back(
-        std::make_unique<Container>(*around_, fmt::format("scavenger {}", i), essential));
+        std::make_unique<Container>(*around_, fmt::format("scavenger {}", i), false));
   }
-  if (original_ == Original::scavenger_beside)
-    scavengers_.push_back(
-        std::make_unique<Container>(*around_, "the original's scavenger", original));
-  // A WorkerAssistant of the original knows no start, and an Orchestrator no claim.
-  if (original_ == Original::assistant_instead) fence_ = false;
-  for (const auto& [id, labourer] : *labourers_)
-    if (choices_.chance(20)) of_python_.insert(id);
 }
 
 Fleet::~Fleet() {
-  for (auto* pool :
-       {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_, &originals_})
+  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_})
     pool->clear();
 }
 
@@ -181,19 +164,12 @@ std::uint32_t Fleet::decide(std::uint32_t bound, std::string_view what) {
 
 void Fleet::changed(const Caller& caller) {
   if (!picture_.dirty()) return;
-  by_original_ = caller.original;
-  picture_.look(scratch_, [this](std::string_view invariant, std::string what) {
-    invariants_.breaks(invariant, std::move(what));
-  });
+  if (const auto wrong = picture_.look(scratch_)) invariants_.breaks(wrong->invariant, wrong->what);
   static const std::function<bool(std::string_view, std::string_view)> kNobodyKnows =
       [](std::string_view, std::string_view) { return false; };
   const auto& settings = around_->settings.scheduler;
-  using Who = Invariants::Look::Original;
-  const Who by = !caller.original                          ? Who::no
-                 : original_ == Original::scavenger_beside ? Who::moves
-                                                           : Who::yes;
   invariants_.look({*caller.process, *caller.labourers, caller.told, settings.watermark,
-                    settings.make_now, kNobodyKnows, after(caller.began, -kLag), by},
+                    settings.make_now, kNobodyKnows, after(caller.began, -kLag)},
                    scratch_);
 }
 
@@ -218,7 +194,7 @@ void Fleet::note(const Report& report) {
 // --- Processes
 
 Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
-                       Container::Kind kind) {
+                       bool leaves_letters) {
   for (auto& one : pool) {
     if (one->busy()) continue;
     // A warm environment may be used again, or another one is started in its place.
@@ -226,8 +202,8 @@ Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, s
     return one.get();
   }
   if (pool.size() >= most) return nullptr;
-  pool.push_back(
-      std::make_unique<Container>(*around_, fmt::format("{} {}", name, pool.size() + 1), kind));
+  pool.push_back(std::make_unique<Container>(*around_, fmt::format("{} {}", name, pool.size() + 1),
+                                             leaves_letters));
   return pool.back().get();
 }
 
@@ -240,31 +216,19 @@ void Fleet::tick(Container& container, bool (Container::*pass)(), std::string_vi
   container.invoke(configured_, [pass](Container& one) { return (one.*pass)(); }, {});
 }
 
-Container* Fleet::some_assistant() {
-  using enum Container::Kind;
-  return idle(assistants_, "assistant", 20,
-              original_ == Original::assistant_instead ? original : worker_assistant);
-}
-
 void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) {
-  Container* one = some_assistant();
+  Container* one = idle(assistants_, "assistant", 20, true);
   if (one == nullptr) return heard(false);
-  const auto& id = event.at("task_id").as_string();
-  for (const TaskRow& task : invariants_.latest().tasks) {
-    if (task.id == std::string_view(id) && of_python_.count(task.labourer_id) > 0)
-      event.erase("claim");
-  }
-  if (original_ == Original::assistant_instead) event.erase("claim");
   if (const auto report = engine::WorkerAssistant::read_event(event)) note(*report);
   one->invoke(
-      configured_, [event = std::move(event)](Container& me) { return me.report(event); },
+      configured_,
+      [event = std::move(event)](Container& me) { return bool(me.assistant().call(event)); },
       std::move(heard));
 }
 
 // Each delivery of an event is a run of the handler of its own.
 void Fleet::admit(const engine::Invocation& invocation, std::function<void()> begin) {
-  if (!fence_ || invocation.claim.empty() || of_python_.count(invocation.labourer->id) > 0)
-    return begin();
+  if (!fence_) return begin();
   ask_to_start(invocation.task_id, invocation.claim, fmt::format("{}", ++runs_), 1,
                std::move(begin));
 }
@@ -275,7 +239,7 @@ void Fleet::ask_to_start(std::string task_id, std::string claim, std::string run
     if (tries < kStartTries)
       world_.in(tries, [=, this] { ask_to_start(task_id, claim, run, tries + 1, begin); });
   };
-  Container* one = some_assistant();
+  Container* one = idle(assistants_, "assistant", 20, true);
   if (one == nullptr) return again();
   log_.starts["r" + run] = claim;
   auto may = std::make_shared<bool>(false);
@@ -301,7 +265,7 @@ void Fleet::ask(std::string who, std::function<bool(Container&)> what) {
 }
 
 void Fleet::try_again(const std::shared_ptr<Request>& request) {
-  Container* one = idle(clients_, request->who, 3, Container::Kind::essential);
+  Container* one = idle(clients_, request->who, 3, false);
   const auto again = [this, request] { world_.in(1, [this, request] { try_again(request); }); };
   if (one == nullptr) return again();
   one->invoke(configured_, request->what, [request, again](bool done) {
@@ -358,8 +322,7 @@ Container& Fleet::some_container() {
 void Fleet::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 1, 5, 20, 60, 200};
-  const std::uint32_t python = original_ == Original::scheduler_beside ? 8 : 0;
-  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1, python})) {
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1})) {
     case 1:
       schedule_a_job();
       break;
@@ -440,17 +403,6 @@ void Fleet::something_happens() {
       faults_.take_store_down(long_s);
       break;
     }
-    case 12: {
-      Container* one = idle(originals_, "the original's scheduler", 2, Container::Kind::original);
-      if (one == nullptr) break;
-      const std::string id = fmt::format("{:032x}", ++created_);
-      one->invoke(configured_,
-                  [id, labourer = some_labourer_id()](Container& me) {
-                    return me.create_task(labourer, id);
-                  },
-                  {});
-      break;
-    }
     default:
       break;
   }
@@ -475,8 +427,7 @@ void Fleet::calm() {
   world_.become_calm();
   metric_ = std::optional<double>(0);
   configured_ = labourers_;
-  for (auto* pool :
-       {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_, &originals_}) {
+  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_}) {
     for (auto& one : *pool) {
       one->kill();
       one->process().set_offset(0);
@@ -494,7 +445,6 @@ void Fleet::calm() {
 
 bool Fleet::settled() {
   if (!world_.calm()) return false;
-  by_original_ = false;
   std::erase_if(requests_, [](const auto& request) { return request->done; });
   if (!requests_.empty()) return false;
   const Snapshot& now = invariants_.latest();
@@ -504,7 +454,7 @@ bool Fleet::settled() {
   for (const JobRow& job : now.jobs) {
     if (job.cursor < job.rows && !job.given_up) return false;
   }
-  return picture_.waiting_alarms() == 0 && picture_.letters() == 0 && picture_.doubled() == 0 &&
+  return picture_.waiting_alarms() == 0 && picture_.letters() == 0 &&
          picture_.cancelled_to_the_end();
 }
 

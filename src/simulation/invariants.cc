@@ -63,7 +63,6 @@ bool finished_state(State state) { return state == State::done || state == State
 }  // namespace
 
 void Invariants::breaks(std::string_view invariant, std::string what) {
-  if (waived_ && waived_(invariant)) return;
   if (!broken_) broken_ = Broken{std::string(invariant), std::move(what)};
 }
 
@@ -104,16 +103,13 @@ void Invariants::look(const Look& look, Snapshot& now) {
     touched.insert(change.is->labourer_id);
     if (change.was == nullptr)
       check_new(look, now, *change.is);
-    else if (look.original == Look::Original::moves || change.was->doubled || change.is->doubled)
-      note_claim(look, *change.is);  // no transition is of it
     else
       check_change(look, now, *change.was, *change.is);
     if (change.is->state == State::queued && change.is->position > kPositionCeiling)
       breaks("positions_below_ceiling",
              fmt::format("task {} waits at {}", text(*change.is), change.is->position));
   }
-  if (look.original != Look::Original::moves)
-    for (const std::string_view id : touched) check_queue(look, now, id);
+  for (const std::string_view id : touched) check_queue(look, now, id);
   if (now.alarms < deaths_)
     breaks("dead_is_alarmed",
            fmt::format("{} tasks have died, {} alarms were raised", deaths_, now.alarms));
@@ -263,9 +259,7 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
                              const TaskRow& is) {
   take(was.state, Event::claim, is.state);
   TaskLog& log = log_.tasks[is.id];
-  if (look.original != Look::Original::no)
-    std::erase_if(log.claims, [&](const ClaimLog& claim) { return claim.token == is.claim; });
-  else if (is.claim.empty() || log.claim_known(is.claim))
+  if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
   log.claims.push_back({is.claim, &look.by, look.by.life()});
   if (is.attempts != was.attempts + 1)
@@ -279,12 +273,6 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   if (is.attempts >
       std::max(most == most_attempts_.end() ? 0 : most->second, kUnconfigured.max_attempts))
     breaks("attempts_maximum", fmt::format("task {} is claimed once too often", text(is)));
-}
-
-void Invariants::note_claim(const Look& look, const TaskRow& is) {
-  TaskLog& log = log_.tasks[is.id];
-  if (is.state == State::running && !log.claim_known(is.claim))
-    log.claims.push_back({is.claim, &look.by, look.by.life()});
 }
 
 void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,

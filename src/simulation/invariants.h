@@ -38,9 +38,6 @@ class Invariants {
     const std::function<bool(std::string_view, std::string_view)>& still_running;
     // He may not have seen what changed later than that (true time).
     Time seen_until = Time::max();
-    // By an Essential of the original: its claims have no token, and what its Scavenger moves
-    // (`moves`) follows no rule but that nothing is lost.
-    enum class Original : std::uint8_t { no, yes, moves } original = Original::no;
   };
   // Takes `now` and gives back the one before it, so that its memory is used again.
   void look(const Look& look, Snapshot& now);
@@ -52,10 +49,6 @@ class Invariants {
   void at_the_end(std::size_t waiting_alarms);
 
   void breaks(std::string_view invariant, std::string what);
-  // What is not promised here, by its name.
-  void waive(std::function<bool(std::string_view invariant)> waived) {
-    waived_ = std::move(waived);
-  }
   [[nodiscard]] const std::optional<Broken>& broken() const { return broken_; }
   // How often each row of transitions() was taken.
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
@@ -70,7 +63,6 @@ class Invariants {
   void check_new(const Look& look, const Snapshot& now, const TaskRow& is);
   void check_change(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_claim(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
-  void note_claim(const Look& look, const TaskRow& is);
   void check_release(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_bad_end(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_completion(const Look& look, const TaskRow& was, const TaskRow& is);
@@ -84,7 +76,6 @@ class Invariants {
   std::vector<std::uint32_t> taken_;
   std::int64_t deaths_ = 0;
   std::optional<Broken> broken_;
-  std::function<bool(std::string_view)> waived_;
 };
 
 }  // namespace sosw::simulation
