@@ -61,9 +61,9 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   settings.scheduler.watermark = one_of<std::int64_t>(choices_, {1'000'000, 1000, 1, 3});
   settings.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
   settings.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
-  settings.scheduler.schemas = {
-      {"job_schema",
-       json::object{{"chunkable_attrs", json::array{json::array{"word", json::object()}}}}}};
+  // An array in braces alone would be that array for clang, an array of it for g++.
+  const json::array attributes(1, json::array{"word", json::object()});
+  settings.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
   if (choices_.chance(10)) around_->task_step = 400'000'000;
   around_->changed = [this](const Caller& caller) { changed(caller); };
   around_->answered = [this](const Report& report, const engine::Reported& reported) {
