@@ -526,6 +526,7 @@ void Engine::sweep(Time now) {
     for (const std::string& problem : task_manager_.register_labourers(settings_.labourers))
       spdlog::warn("{}", problem);
     registered_ = now;
+    send_soon({});  // those that somebody else on this store has raised and could not send
   }
   {
     std::unique_lock lock(mutex_);

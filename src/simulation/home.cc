@@ -387,7 +387,10 @@ void Home::send_alarms(Host& host) {
       world_.wait();
       continue;
     }
-    if (!host.engine->send_alarms()) world_.sleep(5);
+    if (host.engine->send_alarms()) continue;
+    if (!host.engine->alarms_wait())
+      invariants_.breaks("dead_is_alarmed", "alarms that could not be sent are not tried again");
+    world_.sleep(5);
   }
 }
 
@@ -525,7 +528,12 @@ void Home::create_a_task() {
 
 // Whoever has died comes back after a while, perhaps configured otherwise.
 void Home::come_back(Host& host) {
-  if (world_.calm()) return;
+  if (world_.calm()) {  // by an accident that had begun before
+    world_.in(1, [this, &host] {
+      if (!host.process.alive()) start(host, labourers_);
+    });
+    return;
+  }
   const double after_s = one_of(choices_, {1.0, 0.1, 20.0, 100.0});
   const bool other = choices_.chance(30);
   const engine::Labourers labourers = other ? some_configuration() : labourers_;
