@@ -157,6 +157,25 @@ TEST_F(StepsTest, AnOrphanIsToldOfOnce) {
   EXPECT_EQ(notifier_.delivered()[0].kind, Alarm::Kind::labourer_removed);
 }
 
+TEST_F(StepsTest, AnAlarmThatSomebodyElseHasRaisedIsSentWithinTheMinute) {
+  add_tasks("w", 1);
+  const ClaimRequest request{"w", 4, 1, after(clock_.now(), 1200), Expiry::deadline, {}};
+  const auto claimed = store_.exchange({}, {&request, 1}, labourers_, clock_.now());
+  ASSERT_EQ(claimed->claimed.size(), 1u);
+  engine().start();
+  (void)engine_->pass();
+  ASSERT_TRUE(engine_->send_alarms());
+  const Release dead{claimed->claimed[0].task.id, claimed->claimed[0].claim,
+                     Release::Why::impossible, "too large"};
+  ASSERT_EQ(store_.release({&dead, 1}, labourers_, clock_.now())->at(0), true);
+  clock_.advance(61);
+  (void)engine_->pass();
+  ASSERT_TRUE(engine_->alarms_wait());
+  ASSERT_TRUE(engine_->send_alarms());
+  EXPECT_TRUE(store_.alarms(0, 10)->empty());
+  EXPECT_FALSE(engine_->alarms_wait());
+}
+
 TEST_F(StepsTest, ALabourerWhoseAverageIsNotKnownStartsItsTasksAllTheSame) {
   const auto ids = add_tasks("w", 1);
   store_.answer_tasks = [](const TaskQuery& query) {
