@@ -63,10 +63,33 @@ json::array lines_of(const Outcome& outcome) {
   return lines;
 }
 
+// The accidents that happened, and how often: by method of a port, then by kind.
+json::object counts_of(const simulation::Taken& taken) {
+  json::object methods;
+  for (std::size_t m = 0; m < simulation::kMethods; ++m) {
+    json::object kinds;
+    for (std::size_t f = 1; f < simulation::kFaults; ++f) {
+      const auto count = taken.faults[m][f];
+      if (count > 0) kinds.emplace(name(static_cast<simulation::Fault>(f)), count);
+    }
+    if (!kinds.empty()) methods.emplace(name(static_cast<simulation::Method>(m)), kinds);
+  }
+  json::object dynamodb;
+  for (const auto& [fault, count] : taken.dynamodb) {
+    if (count == 0) continue;
+    const std::size_t colon = fault.find(": ");
+    json::value& method = dynamodb[fault.substr(0, colon)];
+    if (!method.is_object()) method.emplace_object();
+    method.get_object()[fault.substr(colon + 2)] = count;
+  }
+  return {{"ports", methods}, {"dynamodb", dynamodb}};
+}
+
 json::object described(std::uint64_t seed, const Outcome& outcome) {
   json::object object{{"seed", seed},
                       {"steps", outcome.steps},
                       {"simulated_s", outcome.lasted_s},
+                      {"accidents", counts_of(outcome.taken)},
                       {"broken", nullptr}};
   if (outcome.broken) {
     object["broken"] =
@@ -87,8 +110,10 @@ int replay(const Common& common, const Arguments& arguments) {
   }
   fmt::print("{}", simulation::story(outcome.trace));
   const Screen screen = Screen::of(stdout);
-  fmt::print("\nseed {}: {} steps, {} simulated, ", arguments.seed,
-             screen.number(static_cast<std::int64_t>(outcome.steps)), duration(outcome.lasted_s));
+  fmt::print("\nseed {}: {} steps, {} accidents, {} simulated, ", arguments.seed,
+             screen.number(static_cast<std::int64_t>(outcome.steps)),
+             screen.number(static_cast<std::int64_t>(outcome.taken.accidents())),
+             duration(outcome.lasted_s));
   if (!outcome.broken) {
     fmt::print("{}\n", screen.paint(Colour::green, "nothing is broken"));
     return kDone;
@@ -136,6 +161,7 @@ int many(const Common& common, const Arguments& arguments) {
   const double began = now_s();
   std::uint64_t steps = 0, seed = arguments.seed;
   double simulated = 0;
+  simulation::Taken taken;
   std::optional<Outcome> simplest;
   json::object broken;
   {
@@ -146,6 +172,7 @@ int many(const Common& common, const Arguments& arguments) {
       const Outcome outcome = simulation::simulate(settings_of(arguments, false), choices);
       steps += outcome.steps;
       simulated += outcome.lasted_s;
+      taken += outcome.taken;
       if (!outcome.broken) continue;
       broken = described(seed, outcome);
       simplest = simplest_of(arguments, choices, outcome);
@@ -157,6 +184,7 @@ int many(const Common& common, const Arguments& arguments) {
                         {"seeds", done},
                         {"steps", steps},
                         {"simulated_s", simulated},
+                        {"accidents", counts_of(taken)},
                         {"took_s", now_s() - began},
                         {"broken", nullptr}};
     if (simplest) {
@@ -174,9 +202,10 @@ int many(const Common& common, const Arguments& arguments) {
     return kFailed;
   }
   const Screen screen = Screen::of(stdout);
-  fmt::print("{} seeds from {}: {} steps, {} simulated in {}, nothing is broken\n",
+  fmt::print("{} seeds from {}: {} steps, {} accidents, {} simulated in {}, nothing is broken\n",
              screen.number(static_cast<std::int64_t>(done)), arguments.seed,
-             screen.number(static_cast<std::int64_t>(steps)), duration(simulated),
+             screen.number(static_cast<std::int64_t>(steps)),
+             screen.number(static_cast<std::int64_t>(taken.accidents())), duration(simulated),
              duration(now_s() - began));
   return kDone;
 }
@@ -248,6 +277,8 @@ void add_chaos_command(CLI::App& app, Common& common) {
       "sosw chaos --seeds 1000           # the first run that breaks an invariant is told\n"
       "sosw chaos --seed 42              # the story of one\n"
       "sosw chaos --seed 42 --steps 80   # its beginning\n"
+      "sosw chaos --seeds 1000 --json    # with the accidents counted, by method of a port and by "
+      "kind\n"
       "sosw chaos --model                # every order of the steps of the protocol");
   command->group("Check");
   const auto arguments = std::make_shared<Arguments>();

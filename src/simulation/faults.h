@@ -67,7 +67,7 @@ inline constexpr std::size_t kMethods = 25;
 [[nodiscard]] bool possible(Method method, Fault fault);
 
 // How often each fault was taken at each method.
-using FaultCounts = std::array<std::array<std::uint32_t, kFaults>, kMethods>;
+using FaultCounts = std::array<std::array<std::uint64_t, kFaults>, kMethods>;
 
 class Faults {
  public:

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +35,10 @@ class Fleet {
   [[nodiscard]] bool settled();
   void after_event() {}
   [[nodiscard]] std::size_t waiting_alarms() { return picture_.waiting_alarms(); }
+  // What DynamoDB itself has done to requests: ModelTables::faults().
+  [[nodiscard]] std::map<std::string, std::int64_t> faults_of_dynamodb() const {
+    return tables_->faults();
+  }
 
  private:
   using ContainerPtr = std::unique_ptr<Container>;

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "simulation/fleet.h"
 #include "simulation/home.h"
@@ -46,6 +47,25 @@ bool live(Place& place, World& world, Invariants& invariants, const Settings& se
 
 }  // namespace
 
+Taken& Taken::operator+=(const Taken& other) {
+  for (std::size_t method = 0; method < kMethods; ++method) {
+    for (std::size_t fault = 0; fault < kFaults; ++fault)
+      faults[method][fault] += other.faults[method][fault];
+  }
+  for (const auto& [name, count] : other.dynamodb) dynamodb[name] += count;
+  transitions.resize(std::max(transitions.size(), other.transitions.size()));
+  for (std::size_t row = 0; row < other.transitions.size(); ++row)
+    transitions[row] += other.transitions[row];
+  return *this;
+}
+
+std::uint64_t Taken::accidents() const {
+  std::uint64_t all = 0;
+  for (const auto& method : faults) all += std::accumulate(method.begin(), method.end(), all * 0);
+  for (const auto& [name, count] : dynamodb) all += static_cast<std::uint64_t>(count);
+  return all;
+}
+
 Outcome simulate(const Settings& settings, Choices& choices) {
   const Silence silence;
   using Where = Settings::Place;
@@ -56,9 +76,11 @@ Outcome simulate(const Settings& settings, Choices& choices) {
   Log log;
   Invariants invariants(log);
   bool over = false;
+  std::map<std::string, std::int64_t> dynamodb;
   if (far_away) {
     Fleet fleet(world, faults, log, invariants);
     over = live(fleet, world, invariants, settings);
+    dynamodb = fleet.faults_of_dynamodb();
   } else {
     Home home(world, faults, log, invariants);
     over = live(home, world, invariants, settings);
@@ -69,8 +91,8 @@ Outcome simulate(const Settings& settings, Choices& choices) {
   outcome.broken = invariants.broken();
   outcome.steps = world.events();
   outcome.lasted_s = std::chrono::duration<double>(world.now() - kBeginning).count();
-  outcome.faults = faults.taken();
-  outcome.transitions = invariants.taken();
+  outcome.taken = {
+      faults.taken(), std::move(dynamodb), {invariants.taken().begin(), invariants.taken().end()}};
   outcome.trace = world.trace();
   if (outcome.broken && settings.traced)
     outcome.trace.push_back(

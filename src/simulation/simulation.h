@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,13 +24,23 @@ struct Settings {
   enum class Place : std::uint8_t { either, home, fleet } place = Place::either;
 };
 
+// What happened on the way, and how often; of one run or of many.
+struct Taken {
+  FaultCounts faults{};  // on the callers' side of the ports
+  // What DynamoDB itself did to a request: "write: conflict". Of the fleet only.
+  std::map<std::string, std::int64_t> dynamodb;
+  std::vector<std::uint64_t> transitions;  // rows of transitions()
+
+  Taken& operator+=(const Taken& other);
+  [[nodiscard]] std::uint64_t accidents() const;  // all faults, those that only slow down too
+};
+
 struct Outcome {
   std::optional<Broken> broken;
   std::vector<TraceLine> trace;
   std::uint64_t steps = 0;
   double lasted_s = 0;  // simulated
-  FaultCounts faults{};
-  std::vector<std::uint32_t> transitions;  // how often each row of transitions() was taken
+  Taken taken;
 };
 
 [[nodiscard]] Outcome simulate(const Settings& settings, Choices& choices);

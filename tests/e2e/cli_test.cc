@@ -567,6 +567,36 @@ TEST_F(Cli, ChaosRunsManySeeds) {
   EXPECT_THAT(sosw({"chaos", "--place", "moon"}).err, HasSubstr("give home or fleet"));
 }
 
+TEST_F(Cli, ChaosCountsAccidentsByMethodAndKind) {
+  const json::value home = read({"chaos", "--place", "home", "--seeds", "60"});
+  const json::value fleet = read({"chaos", "--place", "fleet", "--seeds", "60"});
+  const auto sum = [](const json::value& methods) {
+    std::int64_t all = 0;
+    for (const auto& [method, kinds] : methods.as_object()) {
+      for (const auto& [kind, count] : kinds.as_object()) {
+        EXPECT_GT(count.as_int64(), 0) << method << ' ' << kind;
+        all += count.as_int64();
+      }
+    }
+    return all;
+  };
+  EXPECT_GT(home.at_pointer("/accidents/ports/exchange/lost after").as_int64(), 0);
+  EXPECT_FALSE(home.at_pointer("/accidents/ports").as_object().contains("transact"));
+  EXPECT_GT(fleet.at_pointer("/accidents/ports/transact/stuck").as_int64(), 0);
+  EXPECT_FALSE(fleet.at_pointer("/accidents/ports").as_object().contains("exchange"));
+  EXPECT_GT(fleet.at_pointer("/accidents/dynamodb/write/conflict").as_int64(), 0);
+  EXPECT_EQ(sum(home.at_pointer("/accidents/dynamodb")), 0);
+
+  // Each run tells its own, and many tell the sum.
+  std::int64_t one_by_one = 0;
+  for (const char* seed : {"0", "1", "2"})
+    one_by_one +=
+        sum(read({"chaos", "--place", "home", "--seed", seed}).at_pointer("/accidents/ports"));
+  EXPECT_EQ(one_by_one,
+            sum(read({"chaos", "--place", "home", "--seeds", "3"}).at_pointer("/accidents/ports")));
+  EXPECT_GT(one_by_one, 0);
+}
+
 // --- Bad input -----------------------------------------------------------------------------------
 
 TEST_F(Cli, RefusesWrongUsageAndNamesTheNearest) {
