@@ -21,7 +21,8 @@ constexpr std::int64_t kMostRows = std::int64_t{1} << 48;  // 12 hex digits of t
 constexpr std::int64_t kMostWaiting = 10'000;              // jobs of a labourer
 constexpr std::size_t kPart = 350'000;                     // bytes of a description in one item
 constexpr std::size_t kMostParts = 9;
-constexpr std::size_t kShown = 1'000;  // bytes of a payload that is too large
+constexpr std::size_t kShown = 1'000;    // bytes of a payload that is too large
+constexpr std::size_t kRemembered = 20;  // ids of direct jobs in the tail
 
 std::string own_id_of(const Item& item) { return text_in(item, "own_id"); }
 
@@ -59,6 +60,10 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
   const bool direct = job.key.empty();
   const std::string id = job_id(direct ? "direct:" + requests_.fresh() : job.key);
   std::optional<JobRows> job_rows;
+  // A task made directly has no job item, and may have left the table by the time its maker learns
+  // that an answer was lost. Its trace is in the tail: the ids of the last ones, changed by
+  // compare-and-set. `seen`: what they were before the first answer was lost.
+  std::optional<std::vector<std::string>> seen;
   for (int round = 1; round <= 2 * kRounds; ++round) {
     std::vector<Key> keys = {task_key(job_item_id(id)), task_key(tail_id(job.labourer_id))};
     if (job.task_id) {
@@ -112,6 +117,19 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
     }
 
     const Item* tail = (*items)[1] ? &*(*items)[1] : nullptr;
+    std::vector<std::string> remembered =
+        tail ? texts_in(*tail, "direct") : std::vector<std::string>();
+    if (seen) {
+      const auto has = [&](const std::string& one) {
+        return std::find(remembered.begin(), remembered.end(), one) != remembered.end();
+      };
+      if (has(id)) return Accepted{id, 1, false, 1, job.task_id.value_or(task_id(id, 0))};
+      if (seen->empty() ? remembered.size() >= kRemembered : !has(seen->back()))
+        return Error{Code::unavailable,
+                     fmt::format("whether task {} of {} was made is not known: its answer was lost",
+                                 job.task_id.value_or(task_id(id, 0)), job.labourer_id),
+                     "give the job a key to be able to repeat it"};
+    }
     const bool first = !tail || texts_in(*tail, "jobs").empty();
     Move move;
     move.labourer = job.labourer_id;
@@ -158,10 +176,25 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
             .with(":added", {{"L", json::array{text(id)}}});
         if (rows == 0) condition = "(attribute_not_exists(#jobs) OR size(#jobs) < :most)";
       }
-      move.writes.push_back(
+      if (made_directly) {
+        json::array ids;
+        const std::size_t kept = std::min(remembered.size(), kRemembered - 1);
+        for (auto one = remembered.end() - static_cast<std::ptrdiff_t>(kept);
+             one != remembered.end(); ++one)
+          ids.push_back(text(*one));
+        ids.push_back(text(id));
+        change.set("direct", {{"L", std::move(ids)}});
+      }
+      Write write =
           tail_change(job.labourer_id, tail,
                       change.with(":none", number(0)).with(":most", number(kMostWaiting)),
-                      SOSW_GUARD(first_in_line) ? condition : "", rows > 0 && !job.position));
+                      SOSW_GUARD(first_in_line) ? condition : "", rows > 0 && !job.position);
+      if (made_directly && SOSW_GUARD(direct_remembered)) {
+        require(write, equal_or_absent(tail, "direct", "#direct = :direct_was",
+                                       "attribute_not_exists(#direct)"));
+        if (tail && tail->contains("direct")) write.values[":direct_was"] = tail->at("direct");
+      }
+      move.writes.push_back(std::move(write));
     }
     if (!made_directly) {
       Item item = {{"task_id", text(job_item_id(id))},
@@ -212,6 +245,8 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
       if (job.rows == 1) accepted.task_id = job.task_id.value_or(task_id(id, 0));
       return accepted;
     }
+    if (made_directly && move.unsure && SOSW_GUARD(direct_remembered) && !seen)
+      seen = std::move(remembered);
     requests_.pause(round);
   }
   return busy_tables(fmt::format("job '{}' of {} was not accepted", job.key, job.labourer_id));

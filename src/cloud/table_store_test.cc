@@ -19,6 +19,7 @@ namespace sosw::cloud {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -50,6 +51,8 @@ class Wire final : public Tables {
     return lost() ? Result<Written>(no_answer()) : written;
   }
   Result<Written> transact(std::span<const Write> writes, std::string_view token) override {
+    if (before_repetition_ && !tokens_.empty() && tokens_.back() == token)
+      std::exchange(before_repetition_, nullptr)();
     ++requests_["transact"];
     tokens_.emplace_back(token);
     largest_ = std::max(largest_, writes.size());
@@ -78,6 +81,8 @@ class Wire final : public Tables {
   void lose_answers(int n) { lose_ = n; }
   void lose_reads_after_lost_answers() { lose_reads_ = true; }
   void read_again() { lose_reads_ = false; }
+  // Happens when a transaction is about to be sent a second time.
+  void before_repetition(std::function<void()> event) { before_repetition_ = std::move(event); }
   void throttle_above(std::size_t writes) { throttled_above_ = writes; }
   [[nodiscard]] std::int64_t requests() const {
     std::int64_t sum = 0;
@@ -103,6 +108,7 @@ class Wire final : public Tables {
   std::size_t largest_ = 0, throttled_above_ = 0;
   int lose_ = 0;
   bool lose_reads_ = false;
+  std::function<void()> before_repetition_;
 };
 
 class TableStoreOnly : public ::testing::Test {
@@ -491,6 +497,40 @@ TEST_F(TableStoreOnly, a_job_is_accepted_once_though_the_answer_was_lost) {
   EXPECT_TRUE(again.already);
   EXPECT_EQ(again.made, 3);
   EXPECT_EQ(size_of("sosw_tasks", again.job_id), 3);
+}
+
+// The first copy made the task, which ran and left the table before the maker, frozen for longer
+// than DynamoDB remembers a token, sent the second one.
+TEST_F(TableStoreOnly, a_task_made_directly_is_made_once_though_the_answer_was_lost) {
+  for (const bool chosen : {false, true}) {
+    wire_.forget();
+    wire_.lose_answers(1);
+    wire_.before_repetition([&] {
+      for (const auto& one : claim(5)) report(kCompleted, one.task.id, one.claim);
+      must(store_->archive(kWorker, 10, now_));
+      wait(11 * 60);
+    });
+    engine::Job job = job_of(1, "");
+    if (chosen) job.position = 500;
+    const auto accepted = must(another()->accept(job, 10, now_));
+    EXPECT_EQ(accepted.made, 1);
+    EXPECT_EQ(task(accepted.task_id).state, State::done);
+    EXPECT_THAT(claim(5), IsEmpty());
+    EXPECT_EQ(size_of("sosw_closed_tasks"), chosen ? 2 : 1);
+  }
+}
+
+TEST_F(TableStoreOnly, whether_a_task_was_made_directly_is_told_unknown_when_its_trace_is_gone) {
+  wire_.lose_answers(1);
+  wire_.before_repetition([&] {
+    for (int i = 0; i < 40; ++i) must(store_->accept(job_of(1, ""), 10, now_));
+    wait(11 * 60);
+  });
+  const auto told = another()->accept(job_of(1, ""), 10, now_);
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().code, Code::unavailable);
+  EXPECT_THAT(told.error().message, HasSubstr("not known"));
+  EXPECT_THAT(claim(100), SizeIs(41));
 }
 
 TEST_F(TableStoreOnly, batches_are_halved_until_throttled_tables_take_them) {

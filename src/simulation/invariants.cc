@@ -311,6 +311,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   const ClaimLog* claim = log_.claim(is.id, was.claim);
   if (claim == nullptr) return breaks("lifecycle", fmt::format("task {} had no claim", text(is)));
   if (claim->impossible && is.state == State::dead && is.failures == was.failures &&
+      is.interrupted == was.interrupted &&  // else it died before it could tell
       (is.attempts == was.attempts - 1 || was.deadline > look.now)) {
     if (is.attempts != was.attempts - 1)
       breaks("attempts_exact", fmt::format("task {} is impossible, and it is counted", text(is)));
