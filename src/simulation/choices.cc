@@ -17,22 +17,39 @@ std::uint64_t Choices::random() {
 
 std::uint32_t Choices::keep(std::uint32_t answer) {
   taken_.push_back(answer);
+  if (keeps_names_ && answer != 0) taken_by_name_[name_][counts_[name_]] = answer;
   return answer;
 }
 
-std::uint32_t Choices::below(std::uint32_t n) {
-  if (n <= 1) return 0;
-  if (!replays_) return keep(static_cast<std::uint32_t>((random() >> 32) * n >> 32));
-  const std::size_t at = taken_.size();
-  return keep(at < recorded_.size() ? std::min(recorded_[at], n - 1) : 0);
+void Choices::enter(const char* what, std::string_view whose) {
+  if (from_ != From::named && !keeps_names_) return;
+  name_ = whose.empty() ? std::string(what) : std::string(whose) + ' ' + what;
+  ++counts_[name_];
 }
 
-std::uint32_t Choices::weighted(std::span<const std::uint32_t> weights) {
+std::uint32_t Choices::wanted() {
+  if (from_ == From::recorded)
+    return taken_.size() < recorded_.size() ? recorded_[taken_.size()] : 0;
+  const auto known = named_.find(name_);
+  if (known == named_.end()) return 0;
+  const auto answer = known->second.find(counts_[name_]);
+  return answer == known->second.end() ? 0 : answer->second;
+}
+
+std::uint32_t Choices::below(std::uint32_t n, const char* what, std::string_view whose) {
+  if (n <= 1) return 0;
+  enter(what, whose);
+  if (from_ == From::seed) return keep(static_cast<std::uint32_t>((random() >> 32) * n >> 32));
+  return keep(std::min(wanted(), n - 1));
+}
+
+std::uint32_t Choices::weighted(std::span<const std::uint32_t> weights, const char* what,
+                                std::string_view whose) {
+  enter(what, whose);
   const auto n = static_cast<std::uint32_t>(weights.size());
-  if (replays_) {
-    const std::size_t at = taken_.size();
-    const std::uint32_t wanted = at < recorded_.size() ? recorded_[at] : 0;
-    return keep(wanted < n && weights[wanted] > 0 ? wanted : 0);
+  if (from_ != From::seed) {
+    const std::uint32_t answer = wanted();
+    return keep(answer < n && weights[answer] > 0 ? answer : 0);
   }
   const std::uint64_t sum = std::accumulate(weights.begin(), weights.end(), std::uint64_t{0});
   if (sum == 0) return keep(0);

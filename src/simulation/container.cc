@@ -48,7 +48,7 @@ void Container::begin(const Labourers& configured) {
   options.pause = [this](int round) {
     world_.sleep(world_.calm()
                      ? 0.1 * round
-                     : 0.01 * (1 << std::min(round, 8)) * (1 + world_.choices().below(4)));
+                     : 0.01 * (1 << std::min(round, 8)) * (1 + world_.choices().below(4, "pause")));
   };
   table_store_ = std::make_unique<cloud::TableStore>(*tables_, options);
   store_ = std::make_unique<FaultyStore>(*table_store_, world_, process, none_,

@@ -85,7 +85,7 @@ void Faults::take_store_down(double seconds) {
   store_down_until_ = std::max(store_down_until_, sosw::after(world_.now(), seconds));
 }
 
-Fault Faults::draw(Method method) {
+Fault Faults::draw(const Process& process, Method method) {
   if (world_.calm()) return Fault::none;
   const auto m = static_cast<std::size_t>(method);
   Fault fault;
@@ -95,7 +95,8 @@ Fault Faults::draw(Method method) {
   } else if (weights_[m][0] == 0) {
     return Fault::none;
   } else {
-    fault = static_cast<Fault>(world_.choices().weighted(weights_[m]));
+    fault = static_cast<Fault>(
+        world_.choices().weighted(weights_[m], name(method).data(), process.name()));
     if (fault == Fault::none) return fault;
     if (fault == Fault::throttled)
       throttled_until_[m] = sosw::after(world_.now(), 1 + world_.choices().below(30));

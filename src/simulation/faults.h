@@ -82,7 +82,7 @@ class Faults {
   template <class Effect, class Partly>
   auto call(Process& process, Method method, const Effect& effect, const Partly& partly)
       -> std::invoke_result_t<Effect> {
-    const Fault fault = draw(method);
+    const Fault fault = draw(process, method);
     if (fault == Fault::none) return effect();
     if (const auto error = before(process, fault)) return *error;
     if (fault == Fault::partly || fault == Fault::stuck) {
@@ -109,7 +109,7 @@ class Faults {
   [[nodiscard]] std::uint32_t all() const { return all_; }
 
  private:
-  Fault draw(Method method);
+  Fault draw(const Process& process, Method method);
   std::optional<Error> before(Process& process, Fault fault);
   std::optional<Error> after(Fault fault);
   static Error no_answer();

@@ -27,27 +27,30 @@ Invoked FaultyInvoker::invoke_one(const Invocation& invocation) {
   const std::uint32_t t = world_.calm() ? 0 : trouble_;
   const std::uint32_t alone = child ? 0 : t;
   enum : std::uint8_t { runs, refused, wrong_task, wrong_labourer, answers_5xx, dies };
-  const auto outcome =
-      world_.calm()
-          ? std::uint32_t{runs}
-          : world_.choices().weighted({(100 - t) * 10, 5 * t, 3 * t, t, 5 * alone, t / 4});
+  const auto outcome = world_.calm()
+                           ? std::uint32_t{runs}
+                           : world_.choices().weighted(
+                                 {(100 - t) * 10, 5 * t, 3 * t, t, 5 * alone, t / 4}, "invocation");
   int deliveries = outcome == runs ? 1 : 0;
   if (alone > 0) {
     if (outcome == runs)
-      deliveries = world_.choices().weighted({8, 1, 1}) == 0 ? 1
-                   : world_.choices().below(2) == 0          ? 0
-                                                             : 2;
-    if (outcome == refused) deliveries = static_cast<int>(world_.choices().weighted({4, 1}));
-    if (outcome == answers_5xx) deliveries = static_cast<int>(world_.choices().below(3));
+      deliveries = world_.choices().weighted({8, 1, 1}, "deliveries") == 0 ? 1
+                   : world_.choices().below(2, "deliveries") == 0          ? 0
+                                                                           : 2;
+    if (outcome == refused)
+      deliveries = static_cast<int>(world_.choices().weighted({4, 1}, "deliveries"));
+    if (outcome == answers_5xx)
+      deliveries = static_cast<int>(world_.choices().below(3, "deliveries"));
   }
   for (int i = 0; i < deliveries; ++i) {
     constexpr double kDelays[] = {0, 0, 1, 10, 60, 600};
-    const double in_s = alone == 0 ? 0 : kDelays[world_.choices().below(6)];
+    const double in_s = alone == 0 ? 0 : kDelays[world_.choices().below(6, "delay of a delivery")];
     deliver(invocation, in_s);
   }
   // The answer may take its time, and the deliveries do not wait for it.
-  if (alone > 0 && outcome != runs && outcome != dies && world_.choices().weighted({3, 1}) == 1)
-    world_.sleep(1 << world_.choices().below(8));
+  if (alone > 0 && outcome != runs && outcome != dies &&
+      world_.choices().weighted({3, 1}, "slow answer") == 1)
+    world_.sleep(1 << world_.choices().below(8, "slow answer"));
   ClaimLog* claim = log_.claim(invocation.task_id, invocation.claim);
   const std::string_view id = std::string_view(invocation.task_id)
                                   .substr(std::max<std::size_t>(invocation.task_id.size(), 3) - 3);

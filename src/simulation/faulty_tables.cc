@@ -65,7 +65,7 @@ auto FaultyTables::change(Method method, const Effect& effect, const Later& late
   };
   const auto stuck = [&] {
     constexpr double kDelays[] = {1, 5, 30, 120, 290};
-    world_.in(kDelays[world_.choices().below(5)],
+    world_.in(kDelays[world_.choices().below(5, "delay of a request")],
               [then = later(), caller = caller_, changed = changed_, world = &world_] {
                 world->say_as(caller.process->name(), "a request that was stuck arrives");
                 then();

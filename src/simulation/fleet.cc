@@ -13,8 +13,8 @@ constexpr double kLag = 5;  // s that an index may be behind
 constexpr int kStartTries = 3;
 
 template <class T, std::size_t N>
-T one_of(Choices& choices, const T (&list)[N]) {
-  return list[choices.below(N)];
+T one_of(Choices& choices, const T (&list)[N], const char* what = __builtin_FUNCTION()) {
+  return list[choices.below(N, what)];
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
                         const cloud::Item* after) { picture_.changed(table, before, after); });
 
   auto labourers = std::make_shared<engine::Labourers>();
-  const std::uint32_t n = 1 + choices_.below(3);
+  const std::uint32_t n = 1 + choices_.below(3, "labourers");
   for (std::uint32_t i = 0; i < n; ++i) {
     Labourer labourer = some_labourer(std::string(1, static_cast<char>('a' + i)));
     invariants_.configured(labourer);
@@ -54,30 +54,33 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
                                          }});
   around_.emplace(Surroundings{world_, faults_, log_, *tables_, *workers_, metric_});
   auto& settings = around_->settings;
-  settings.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2});
-  settings.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
-  settings.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3});
-  settings.scavenger.retry_tasks_limit = one_of<std::int64_t>(choices_, {-1, 1});
-  settings.scheduler.watermark = one_of<std::int64_t>(choices_, {1'000'000, 1000, 1, 3});
-  settings.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
-  settings.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2}, "claim batch");
+  settings.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2}, "scavenge batch");
+  settings.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3}, "retry batch");
+  settings.scavenger.retry_tasks_limit =
+      one_of<std::int64_t>(choices_, {-1, 1}, "retry tasks limit");
+  settings.scheduler.watermark =
+      one_of<std::int64_t>(choices_, {1'000'000, 1000, 1, 3}, "watermark");
+  settings.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3}, "make now");
+  settings.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2}, "make batch");
   // An array in braces alone would be that array for clang, an array of it for g++.
   const json::array attributes(1, json::array{"word", json::object()});
   settings.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
-  if (choices_.chance(10)) around_->task_step = 400'000'000;
+  if (choices_.chance(10, "wide steps")) around_->task_step = 400'000'000;
   around_->changed = [this](const Caller& caller) { changed(caller); };
   around_->answered = [this](const Report& report, const engine::Reported& reported) {
     answered(report, reported);
   };
 
-  calm_at_ = after(kBeginning, one_of(choices_, {100.0, 30.0, 300.0, 1000.0}));
-  left_to_happen_ = static_cast<int>(choices_.below(12));
-  around_->invoke_trouble = one_of<std::uint32_t>(choices_, {0, 3, 10, 30});
-  trouble_ = one_of<std::uint32_t>(choices_, {0, 5, 30, 150});
-  lag_ = one_of<std::uint32_t>(choices_, {0, 10, 60});
-  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
-  every_s_ = one_of(choices_, {15.0, 60.0});
-  fence_ = !choices_.chance(25);
+  calm_at_ = after(kBeginning, one_of(choices_, {100.0, 30.0, 300.0, 1000.0}, "calm at"));
+  left_to_happen_ = static_cast<int>(choices_.below(12, "how much happens"));
+  around_->invoke_trouble =
+      one_of<std::uint32_t>(choices_, {0, 3, 10, 30}, "trouble of invocations");
+  trouble_ = one_of<std::uint32_t>(choices_, {0, 5, 30, 150}, "trouble of DynamoDB");
+  lag_ = one_of<std::uint32_t>(choices_, {0, 10, 60}, "lag");
+  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000}, "most offset");
+  every_s_ = one_of(choices_, {15.0, 60.0}, "every");
+  fence_ = !choices_.chance(25, "no fence");
   for (int i = 1; i <= 2; ++i) {
     orchestrators_.push_back(
         std::make_unique<Container>(*around_, fmt::format("orchestrator {}", i), false));
@@ -95,22 +98,22 @@ Labourer Fleet::some_labourer(std::string id) {
   Labourer labourer;
   labourer.id = std::move(id);
   labourer.arn = "arn:aws:lambda:us-west-2:000000000000:function:" + labourer.id;
-  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4));
-  labourer.max_attempts = one_of(choices_, {3, 1, 2});
-  labourer.timeout_s = one_of(choices_, {10, 4, 30});
+  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4, "limit"));
+  labourer.max_attempts = one_of(choices_, {3, 1, 2}, "attempts");
+  labourer.timeout_s = one_of(choices_, {10, 4, 30}, "timeout");
   labourer.duration_s = labourer.timeout_s;
   labourer.cooldown_s = kCooldown;
   labourer.expiry = Expiry::deadline;
   labourer.on_restart = OnRestart::wait;
-  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
-  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
-  if (choices_.chance(20)) labourer.retry.jitter = RetryPolicy::Jitter::full;
+  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3, "retry kind"));
+  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0}, "retry base");
+  if (choices_.chance(20, "jitter")) labourer.retry.jitter = RetryPolicy::Jitter::full;
   labourer.retry_base_s = *labourer.retry.base_s;
-  if (choices_.chance(20)) {
+  if (choices_.chance(20, "health metric")) {
     HealthMetric metric;
     metric.details = {{"name", "load"}};
     metric.feelings = {{4, 10.0}, {3, 20.0}, {2, 30.0}, {1, 40.0}};
-    if (choices_.chance(30)) metric.no_data = 0;
+    if (choices_.chance(30, "no data means zero")) metric.no_data = 0;
     labourer.health_metrics.emplace("load", metric);
   }
   return labourer;
@@ -121,24 +124,24 @@ std::shared_ptr<const engine::Labourers> Fleet::some_configuration() {
   auto labourers = std::make_shared<engine::Labourers>(*labourers_);
   for (const auto& [id, known] : *labourers_) {
     Labourer& labourer = labourers->at(id);
-    switch (choices_.weighted({5, 1, 1, 1, 1})) {
+    switch (choices_.weighted({5, 1, 1, 1, 1}, "other configuration")) {
       case 1:
         world_.say_as("operator", "labourer {} is configured no more", id);
         labourers->erase(id);
         break;
       case 2:
-        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4));
+        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4, "other limit"));
         world_.say_as("operator", "labourer {} gets a limit of {}", id,
                       labourer.max_simultaneous_invocations);
         break;
       case 3:
-        labourer.max_attempts = static_cast<int>(1 + choices_.below(4));
+        labourer.max_attempts = static_cast<int>(1 + choices_.below(4, "other attempts"));
         world_.say_as("operator", "labourer {} gets {} attempts", id, labourer.max_attempts);
         invariants_.configured(labourer);
         break;
       case 4:
-        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
-        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3, "retry kind"));
+        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0}, "retry base");
         labourer.retry.base_s = labourer.retry_base_s;
         break;
       default:
@@ -151,15 +154,16 @@ std::shared_ptr<const engine::Labourers> Fleet::some_configuration() {
 // --- The tables
 
 // Lost, late and repeated requests are on the caller's side; here is what DynamoDB itself does.
-std::uint32_t Fleet::decide(std::uint32_t bound, std::string_view what) {
+std::uint32_t Fleet::decide(std::uint32_t bound, const char* name) {
+  const std::string_view what = name;
   if (world_.calm() && !what.starts_with("index") && !what.starts_with("age")) return 0;
-  if (what == "index is behind") return lag_ > 0 && choices_.chance(lag_) ? 1 : 0;
+  if (what == "index is behind") return lag_ > 0 && choices_.chance(lag_, name) ? 1 : 0;
   if (what == "fault of a write" || what == "fault of a transaction")
-    return trouble_ == 0 ? 0 : choices_.weighted({1000 - 2 * trouble_, trouble_, trouble_});
+    return trouble_ == 0 ? 0 : choices_.weighted({1000 - 2 * trouble_, trouble_, trouble_}, name);
   if (what == "fault of a query" || what == "fault of a get")
-    return trouble_ == 0 ? 0 : choices_.weighted({1000 - trouble_, trouble_});
+    return trouble_ == 0 ? 0 : choices_.weighted({1000 - trouble_, trouble_}, name);
   if (what == "fault of an append") return 0;
-  return choices_.below(bound);
+  return choices_.below(bound, name);
 }
 
 void Fleet::changed(const Caller& caller) {
@@ -198,7 +202,8 @@ Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, s
   for (auto& one : pool) {
     if (one->busy()) continue;
     // A warm environment may be used again, or another one is started in its place.
-    if (one->process().alive() && !world_.calm() && choices_.weighted({4, 1}) == 1) one->kill();
+    if (one->process().alive() && !world_.calm() && choices_.weighted({4, 1}, "cold start") == 1)
+      one->kill();
     return one.get();
   }
   if (pool.size() >= most) return nullptr;
@@ -211,7 +216,7 @@ void Fleet::tick(Container& container, bool (Container::*pass)(), std::string_vi
   world_.in(world_.calm() ? 15 : every_s_,
             [this, &container, pass, what] { tick(container, pass, what); });
   if (container.busy()) return;
-  if (container.process().alive() && !world_.calm() && choices_.weighted({4, 1}) == 1)
+  if (container.process().alive() && !world_.calm() && choices_.weighted({4, 1}, "cold start") == 1)
     container.kill();
   container.invoke(configured_, [pass](Container& one) { return (one.*pass)(); }, {});
 }
@@ -276,7 +281,7 @@ void Fleet::try_again(const std::shared_ptr<Request>& request) {
 
 std::string Fleet::some_labourer_id() {
   auto chosen = labourers_->begin();
-  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_->size())));
+  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_->size()), "labourer"));
   return chosen->first;
 }
 
@@ -296,18 +301,18 @@ void Fleet::schedule(std::string key, std::string labourer, int rows) {
 
 void Fleet::schedule_a_job() {
   const Scheduled job{fmt::format("job {}", scheduled_.size() + 1), some_labourer_id(),
-                      static_cast<int>(1 + choices_.below(8))};
+                      static_cast<int>(1 + choices_.below(8, "rows"))};
   scheduled_.push_back(job);
   schedule(job.key, job.labourer, job.rows);
   // The event may be delivered twice, at the same time too.
-  if (choices_.chance(20)) schedule(job.key, job.labourer, job.rows);
+  if (choices_.chance(20, "delivered twice")) schedule(job.key, job.labourer, job.rows);
 }
 
 void Fleet::create_a_task() {
   const std::string id = some_labourer_id();
   engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
   constexpr std::int64_t kPlaces[] = {0, 2500, -5, kPositionCeiling - 1, kPositionCeiling};
-  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(5)];
+  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(5, "which place")];
   ask("client", [this, id, task](Container& one) {
     (void)one.task_manager().create_task(labourers_->at(id), task, one.process().now());
     return true;  // without a key nobody can ask twice
@@ -315,27 +320,28 @@ void Fleet::create_a_task() {
 }
 
 Container& Fleet::some_container() {
-  auto& pool = choices_.below(2) == 0 ? orchestrators_ : scavengers_;
-  return *pool[choices_.below(static_cast<std::uint32_t>(pool.size()))];
+  auto& pool = choices_.below(2, "scavenger") == 0 ? orchestrators_ : scavengers_;
+  return *pool[choices_.below(static_cast<std::uint32_t>(pool.size()), "which of them")];
 }
 
 void Fleet::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 1, 5, 20, 60, 200};
-  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1})) {
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1}, "what happens")) {
     case 1:
       schedule_a_job();
       break;
     case 2: {  // the same event again
       if (scheduled_.empty()) break;
-      const auto job = scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))];
+      const auto job =
+          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")];
       schedule(job.key, job.labourer, job.rows);
       break;
     }
     case 3: {
       if (scheduled_.empty()) break;
-      const std::string id =
-          job_id(scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()))].key);
+      const std::string id = job_id(
+          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")].key);
       log_.cancels_asked.insert(id);
       ask("client", [id](Container& one) {
         const auto left = one.store().cancel(id, 100, one.process().now());
@@ -362,7 +368,7 @@ void Fleet::something_happens() {
       break;
     case 5: {
       const std::string id = some_labourer_id();
-      const bool paused = choices_.below(2) == 1;
+      const bool paused = choices_.below(2, "paused") == 1;
       ask("client", [this, id, paused](Container& one) {
         // One that comes late must not undo that at the end all go on.
         if (!world_.calm()) (void)one.store().gate(id, paused, std::nullopt);
@@ -379,7 +385,7 @@ void Fleet::something_happens() {
     case 8: {
       Container& one = some_container();
       if (!one.process().alive()) break;
-      const double long_s = one_of(choices_, {20.0, 60.0, 200.0});
+      const double long_s = one_of(choices_, {20.0, 60.0, 200.0}, "how long");
       world_.say_as(one.process().name(), "stands still for {} s", long_s);
       one.process().freeze(long_s);
       break;
@@ -387,7 +393,7 @@ void Fleet::something_happens() {
     case 9: {
       if (most_offset_ == 0) break;
       Container& one = some_container();
-      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1));
+      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1, "offset"));
       // 0 is no offset, then 1, -1, 2, -2 ...
       const double signed_s = (static_cast<int>(offset) % 2 == 1 ? 1 : -1) * std::ceil(offset / 2);
       world_.say_as(one.process().name(), "its clock is {} s ahead now", signed_s);
@@ -398,7 +404,7 @@ void Fleet::something_happens() {
       configured_ = some_configuration();
       break;
     case 11: {
-      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0}, "how long");
       world_.say_as("world", "DynamoDB is down for {} s", long_s);
       faults_.take_store_down(long_s);
       break;
@@ -406,16 +412,17 @@ void Fleet::something_happens() {
     default:
       break;
   }
-  if (left_to_happen_-- > 0) world_.in(one_of(choices_, kGaps), [this] { something_happens(); });
+  if (left_to_happen_-- > 0)
+    world_.in(one_of(choices_, kGaps, "gap"), [this] { something_happens(); });
 }
 
 void Fleet::begin() {
   constexpr double kPhases[] = {0, 0.5, 7, 30};
   for (auto& one : orchestrators_)
-    world_.in(1 + one_of(choices_, kPhases),
+    world_.in(1 + one_of(choices_, kPhases, "phase"),
               [this, &one] { tick(*one, &Container::orchestrate, "orchestrate"); });
   for (auto& one : scavengers_)
-    world_.in(3 + one_of(choices_, kPhases),
+    world_.in(3 + one_of(choices_, kPhases, "phase"),
               [this, &one] { tick(*one, &Container::scavenge, "scavenge"); });
   schedule_a_job();
   world_.in(1, [this] { something_happens(); });

@@ -51,7 +51,7 @@ class Fleet {
 
   Labourer some_labourer(std::string id);
   std::shared_ptr<const engine::Labourers> some_configuration();
-  std::uint32_t decide(std::uint32_t bound, std::string_view what);
+  std::uint32_t decide(std::uint32_t bound, const char* name);
   void changed(const Caller& caller);
   void answered(const Report& report, const engine::Reported& reported);
   void note(const Report& report);

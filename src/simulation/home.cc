@@ -16,8 +16,8 @@ constexpr double kRuleEvery = 60;
 double seconds(Time::duration d) { return std::chrono::duration<double>(d).count(); }
 
 template <class T, std::size_t N>
-T one_of(Choices& choices, const T (&list)[N]) {
-  return list[choices.below(N)];
+T one_of(Choices& choices, const T (&list)[N], const char* what = __builtin_FUNCTION()) {
+  return list[choices.below(N, what)];
 }
 
 }  // namespace
@@ -28,16 +28,17 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
       faults_(faults),
       log_(log),
       invariants_(invariants) {
-  const bool two_engines = choices_.chance(25);
+  const bool two_engines = choices_.chance(25, "two engines");
   ModelStore::Options options;
-  options.two_step = choices_.chance(20);
-  if (choices_.chance(10)) options.task_step = 400'000'000;
+  options.two_step = choices_.chance(20, "completed first");
+  if (choices_.chance(10, "wide steps")) options.task_step = 400'000'000;
   store_.emplace(options);
   store_->between_writes([this] {
-    if (Actor::current() != nullptr && !world_.calm() && choices_.chance(30)) world_.die();
+    if (Actor::current() != nullptr && !world_.calm() && choices_.chance(30, "between writes"))
+      world_.die();
   });
 
-  const std::uint32_t labourers = 1 + choices_.below(3);
+  const std::uint32_t labourers = 1 + choices_.below(3, "labourers");
   for (std::uint32_t i = 0; i < labourers; ++i) {
     Labourer labourer = some_labourer(std::string(1, static_cast<char>('a' + i)));
     if (two_engines) {  // below the lock there is one host for children
@@ -48,24 +49,25 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
     labourers_.emplace(labourer.id, labourer);
   }
 
-  settings_.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2});
-  settings_.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
-  settings_.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3});
-  settings_.scavenger.retry_tasks_limit = one_of<std::int64_t>(choices_, {-1, 1});
-  settings_.scheduler.watermark = one_of<std::int64_t>(choices_, {1000, 1, 2, 3});
-  settings_.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3});
-  settings_.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2});
+  settings_.orchestrator.claim_batch = one_of(choices_, {1000, 1, 2}, "claim batch");
+  settings_.scavenger.batch = one_of<std::int64_t>(choices_, {1000, 1, 2}, "scavenge batch");
+  settings_.scavenger.retry_batch = one_of<std::int64_t>(choices_, {100'000, 1, 3}, "retry batch");
+  settings_.scavenger.retry_tasks_limit =
+      one_of<std::int64_t>(choices_, {-1, 1}, "retry tasks limit");
+  settings_.scheduler.watermark = one_of<std::int64_t>(choices_, {1000, 1, 2, 3}, "watermark");
+  settings_.scheduler.make_now = one_of<std::int64_t>(choices_, {1000, 0, 1, 3}, "make now");
+  settings_.scheduler.make_batch = one_of<std::int64_t>(choices_, {1000, 1, 2}, "make batch");
   // An array in braces alone would be that array for clang, an array of it for g++.
   const json::array attributes(1, json::array{"word", json::object()});
   settings_.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
   settings_.health_interval_s = 15;
 
-  calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0, 4000.0}));
-  left_to_happen_ =
-      static_cast<int>(choices_.below(one_of<std::uint32_t>(choices_, {16, 6, 50, 150})));
-  invoke_trouble_ = one_of<std::uint32_t>(choices_, {0, 3, 10, 30});
-  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000});
-  rule_ = choices_.chance(20);
+  calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0, 4000.0}, "calm at"));
+  left_to_happen_ = static_cast<int>(choices_.below(
+      one_of<std::uint32_t>(choices_, {16, 6, 50, 150}, "how much at most"), "how much happens"));
+  invoke_trouble_ = one_of<std::uint32_t>(choices_, {0, 3, 10, 30}, "trouble of invocations");
+  most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000}, "most offset");
+  rule_ = choices_.chance(20, "rule");
   workers_.emplace(
       world_, Workers::Ways{[this](Process* process, json::object event, std::string known_claim,
                                    std::function<void(bool)> answered) {
@@ -121,12 +123,12 @@ Labourer Home::some_labourer(std::string id) {
   Labourer labourer;
   labourer.id = std::move(id);
   labourer.arn = "arn:aws:lambda:us-west-2:000000000000:function:" + labourer.id;
-  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4));
-  labourer.max_attempts = one_of(choices_, {3, 1, 2});
-  labourer.timeout_s = one_of(choices_, {10, 4, 30});
+  labourer.max_simultaneous_invocations = static_cast<int>(1 + choices_.below(4, "limit"));
+  labourer.max_attempts = one_of(choices_, {3, 1, 2}, "attempts");
+  labourer.timeout_s = one_of(choices_, {10, 4, 30}, "timeout");
   labourer.duration_s = labourer.timeout_s;
   labourer.cooldown_s = kCooldown;
-  switch (choices_.weighted({4, 4, 1})) {
+  switch (choices_.weighted({4, 4, 1}, "kind of worker")) {
     case 0:  // a command
       labourer.expiry = Expiry::host;
       labourer.on_restart = OnRestart::give_back;
@@ -141,15 +143,15 @@ Labourer Home::some_labourer(std::string id) {
       labourer.on_restart = OnRestart::use_attempt;
       break;
   }
-  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
-  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
-  if (choices_.chance(20)) labourer.retry.jitter = RetryPolicy::Jitter::full;
+  labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3, "retry kind"));
+  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0}, "retry base");
+  if (choices_.chance(20, "jitter")) labourer.retry.jitter = RetryPolicy::Jitter::full;
   labourer.retry_base_s = *labourer.retry.base_s;
-  if (choices_.chance(20)) {
+  if (choices_.chance(20, "health metric")) {
     HealthMetric metric;
     metric.details = {{"name", "load"}};
     metric.feelings = {{4, 10.0}, {3, 20.0}, {2, 30.0}, {1, 40.0}};
-    if (choices_.chance(30)) metric.no_data = 0;
+    if (choices_.chance(30, "no data means zero")) metric.no_data = 0;
     labourer.health_metrics.emplace("load", metric);
   }
   return labourer;
@@ -166,7 +168,7 @@ engine::Labourers Home::some_configuration() {
   engine::Labourers labourers = labourers_;
   for (const auto& [id, known] : labourers_) {
     Labourer& labourer = labourers.at(id);
-    switch (choices_.weighted({5, 1, 1, 1, 1, 1})) {
+    switch (choices_.weighted({5, 1, 1, 1, 1, 1}, "other configuration")) {
       case 1:
         world_.say_as("operator", "labourer {} is configured no more", id);
         labourers.erase(id);
@@ -181,18 +183,18 @@ engine::Labourers Home::some_configuration() {
         break;
       }
       case 3:
-        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4));
+        labourer.max_simultaneous_invocations = static_cast<int>(choices_.below(4, "other limit"));
         world_.say_as("operator", "labourer {} gets a limit of {}", id,
                       labourer.max_simultaneous_invocations);
         break;
       case 4:
-        labourer.max_attempts = static_cast<int>(1 + choices_.below(4));
+        labourer.max_attempts = static_cast<int>(1 + choices_.below(4, "other attempts"));
         world_.say_as("operator", "labourer {} gets {} attempts", id, labourer.max_attempts);
         invariants_.configured(labourer);
         break;
       case 5:
-        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3));
-        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0});
+        labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3, "retry kind"));
+        labourer.retry_base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0}, "retry base");
         labourer.retry.base_s = labourer.retry_base_s;
         break;
       default:
@@ -484,18 +486,18 @@ Home::Host* Home::some_host() {
     if (host->process.alive()) alive.push_back(host.get());
   }
   if (alive.empty()) return nullptr;
-  return alive[choices_.below(static_cast<std::uint32_t>(alive.size()))];
+  return alive[choices_.below(static_cast<std::uint32_t>(alive.size()), "host")];
 }
 
 std::string Home::some_labourer_id() {
   auto chosen = labourers_.begin();
-  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_.size())));
+  std::advance(chosen, choices_.below(static_cast<std::uint32_t>(labourers_.size()), "labourer"));
   return chosen->first;
 }
 
 void Home::schedule_a_job() {
   const std::string labourer = some_labourer_id();
-  const auto rows = static_cast<int>(1 + choices_.below(8));
+  const auto rows = static_cast<int>(1 + choices_.below(8, "rows"));
   const std::string key = fmt::format("job {}", keys_.size() + 1);
   keys_.push_back(key);
   key_rows_.push_back(rows);
@@ -511,7 +513,7 @@ void Home::schedule_a_job() {
   };
   ask("client", schedule);
   // Who gets no answer in time asks again, while the first one is still on its way.
-  if (choices_.chance(20)) ask("client again", schedule);
+  if (choices_.chance(20, "asks again")) ask("client again", schedule);
 }
 
 void Home::create_a_task() {
@@ -519,7 +521,7 @@ void Home::create_a_task() {
   engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
   constexpr std::int64_t kPlaces[] = {
       0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
-  if (choices_.chance(30)) task.greenfield = kPlaces[choices_.below(6)];
+  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(6, "which place")];
   ask("client", [this, id, task](Host& host) {
     (void)host.task_manager->create_task(labourers_.at(id), task, host.process.now());
     return true;  // without a key nobody can ask twice
@@ -534,8 +536,8 @@ void Home::come_back(Host& host) {
     });
     return;
   }
-  const double after_s = one_of(choices_, {1.0, 0.1, 20.0, 100.0});
-  const bool other = choices_.chance(30);
+  const double after_s = one_of(choices_, {1.0, 0.1, 20.0, 100.0}, "comes back after");
+  const bool other = choices_.chance(30, "comes back otherwise");
   const engine::Labourers labourers = other ? some_configuration() : labourers_;
   world_.in(after_s, [this, &host, labourers, other] {
     if (host.process.alive()) return;
@@ -556,13 +558,13 @@ void Home::crash_again_and_again(Host& host, int times) {
 void Home::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 0.3, 1, 4, 15, 60, 200};
-  switch (choices_.weighted({2, 12, 2, 3, 12, 3, 3, 6, 2, 2, 2, 1, 2, 2, 1})) {
+  switch (choices_.weighted({2, 12, 2, 3, 12, 3, 3, 6, 2, 2, 2, 1, 2, 2, 1}, "what happens")) {
     case 1:
       schedule_a_job();
       break;
     case 2: {  // the same again
       if (keys_.empty()) break;
-      const auto i = choices_.below(static_cast<std::uint32_t>(keys_.size()));
+      const auto i = choices_.below(static_cast<std::uint32_t>(keys_.size()), "job");
       ask("client",
           [key = keys_[i], rows = key_rows_[i], labourer = key_labourers_[i]](Host& host) {
             json::array words;
@@ -577,9 +579,9 @@ void Home::something_happens() {
     case 3: {
       if (keys_.empty()) break;
       const std::string id =
-          job_id(keys_[choices_.below(static_cast<std::uint32_t>(keys_.size()))]);
+          job_id(keys_[choices_.below(static_cast<std::uint32_t>(keys_.size()), "job")]);
       log_.cancels_asked.insert(id);
-      const bool gives_up = choices_.below(2) == 1;
+      const bool gives_up = choices_.below(2, "gives up") == 1;
       ask("client", [id, gives_up](Host& host) {
         const auto cancelled = host.engine->cancel(id);
         return gives_up || bool(cancelled) || cancelled.error().code == Code::not_found ||
@@ -605,7 +607,7 @@ void Home::something_happens() {
       break;
     case 5: {
       const std::string id = some_labourer_id();
-      const bool paused = choices_.below(2) == 1;
+      const bool paused = choices_.below(2, "paused") == 1;
       ask("client", [this, id, paused](Host& host) {
         // One that comes late must not undo that at the end all go on.
         if (!world_.calm()) (void)host.engine->pause(id, paused);
@@ -617,22 +619,22 @@ void Home::something_happens() {
       create_a_task();
       break;
     case 7: {
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
       world_.kill(host.process);
       break;
     }
     case 8: {
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
       if (!host.process.alive()) break;
-      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0}, "how long");
       world_.say_as(host.process.name(), "stands still for {} s", long_s);
       host.process.freeze(long_s);
       break;
     }
     case 9: {
       if (most_offset_ == 0) break;
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
-      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1));
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
+      const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1, "offset"));
       // 0 is no offset, then 1, -1, 2, -2 ...
       const double signed_s = (static_cast<int>(offset) % 2 == 1 ? 1 : -1) * std::ceil(offset / 2);
       world_.say_as(host.process.name(), "its clock is {} s ahead now", signed_s);
@@ -641,7 +643,7 @@ void Home::something_happens() {
     }
     case 10: {
       constexpr double kLoads[] = {0, 15, 25, 35, 100};
-      const auto which = choices_.below(6);
+      const auto which = choices_.below(6, "load");
       if (which < 5)
         metric_ = std::optional<double>(kLoads[which]);
       else
@@ -650,13 +652,13 @@ void Home::something_happens() {
       break;
     }
     case 11: {
-      const double long_s = one_of(choices_, {1.0, 20.0, 100.0});
+      const double long_s = one_of(choices_, {1.0, 20.0, 100.0}, "how long");
       world_.say_as("world", "the store is down for {} s", long_s);
       faults_.take_store_down(long_s);
       break;
     }
     case 12: {  // the host breaks off what it runs, and lives on
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
       if (!host.process.alive()) break;
       std::vector<engine::Release> broken_off;
       for (const auto& [task, claim] : workers_->kill(host.process)) {
@@ -669,21 +671,22 @@ void Home::something_happens() {
       break;
     }
     case 13: {
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
       if (!host.process.alive()) break;
       host.engine->stop();
       world_.kill(host.process);
       break;
     }
     case 14: {  // a task that kills its engine, whenever it is started
-      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()))];
-      crash_again_and_again(host, static_cast<int>(2 + choices_.below(12)));
+      Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
+      crash_again_and_again(host, static_cast<int>(2 + choices_.below(12, "crashes in a row")));
       break;
     }
     default:
       break;
   }
-  if (left_to_happen_-- > 0) world_.in(one_of(choices_, kGaps), [this] { something_happens(); });
+  if (left_to_happen_-- > 0)
+    world_.in(one_of(choices_, kGaps, "gap"), [this] { something_happens(); });
 }
 
 void Home::begin() {
@@ -699,7 +702,8 @@ void Home::calm() {
   for (auto& host : hosts_) {
     host->process.set_offset(0);
     // Some go on as they are, with all that they remember.
-    if (choices_.chance(50) && host->process.alive() && host->as_at_first) continue;
+    if (choices_.chance(50, "goes on as it is") && host->process.alive() && host->as_at_first)
+      continue;
     world_.kill(host->process);
     start(*host, labourers_);
   }

@@ -17,7 +17,7 @@ std::string brief(std::string_view id) {
 
 Workers::Workers(World& world, Ways ways) : world_(world), ways_(std::move(ways)) {
   constexpr std::uint32_t kShares[] = {0, 10, 30, 60};
-  trouble_ = kShares[world.choices().below(4)];
+  trouble_ = kShares[world.choices().below(4, "trouble of workers")];
 }
 
 void Workers::later(const RunPtr& run, double seconds, std::function<void()> what) {
@@ -66,7 +66,7 @@ void Workers::begin(const RunPtr& run, double lifetime) {
     const std::uint32_t t = trouble_;
     const std::uint32_t alone = host == nullptr ? t : 0;  // a host ends it and tells
     way = choices.weighted(
-        {(100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t});
+        {(100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t}, "worker");
   }
   world_.say_as("worker", "{} {} begins", brief(run->task_id), run->claim);
   switch (way) {
@@ -75,7 +75,7 @@ void Workers::begin(const RunPtr& run, double lifetime) {
     case succeeds_slowly:
       return later(run, some_time(run->timeout_s), [this, run] { complete(run, true); });
     case fails: {
-      const bool tells_itself = choices.below(2) == 1;
+      const bool tells_itself = choices.below(2, "tells itself") == 1;
       return later(run, some_time(run->timeout_s),
                    [this, run, tells_itself] { fail(run, true, tells_itself); });
     }
@@ -127,7 +127,7 @@ void Workers::begin(const RunPtr& run, double lifetime) {
 void Workers::complete(const RunPtr& run, bool knows_its_claim) {
   // A host may itself tell what its worker has returned.
   if (run->host != nullptr && knows_its_claim &&
-      (world_.calm() || world_.choices().below(2) == 0)) {
+      (world_.calm() || world_.choices().below(2, "tells after its end") == 0)) {
     return end(run, {{Report::Kind::completed, run->task_id, run->claim, {}, {}}});
   }
   tell(run, Report::Kind::completed, knows_its_claim, [this, run] { end(run, {}); });
