@@ -25,6 +25,12 @@ class ValueError : public std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
+// A text that should be JSON and is not.
+class JSONDecodeError : public ValueError {
+ public:
+  using ValueError::ValueError;
+};
+
 // An argument of the wrong type.
 class TypeError : public std::invalid_argument {
  public:

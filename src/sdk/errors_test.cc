@@ -17,6 +17,7 @@ TEST(Errors, AreCaughtByTheStandardClassThatMeansTheSame) {
   EXPECT_THROW(throw AssertionError("x"), std::logic_error);
   EXPECT_THROW(throw AttributeError("x"), std::logic_error);
   EXPECT_THROW(throw RuntimeError("x"), std::runtime_error);
+  EXPECT_THROW(throw JSONDecodeError("x"), ValueError);
   EXPECT_THROW(throw EventNotFromSourceException("x"), ValueError);
   EXPECT_THROW(throw AwsError({}), RuntimeError);
 }
