@@ -23,6 +23,7 @@ std::vector<Invoked> FaultyInvoker::invoke(std::span<const Invocation> invocatio
 
 Invoked FaultyInvoker::invoke_one(const Invocation& invocation) {
   using Outcome = Invoked::Outcome;
+  if (handed_over_) handed_over_(invocation);
   const bool child = is_child(*invocation.labourer);
   const std::uint32_t t = world_.calm() ? 0 : trouble_;
   const std::uint32_t alone = child ? 0 : t;

@@ -19,14 +19,17 @@ class FaultyInvoker final : public engine::Invoker {
  public:
   // `host_of`: the process that runs the workers of a labourer; null: they run elsewhere.
   // `trouble`: percent of invocations that do not simply succeed.
+  // `handed_over`: called with each invocation, whatever becomes of it; may be empty.
   FaultyInvoker(World& world, Process& process, Faults& faults, Log& log, Workers& workers,
-                std::uint32_t trouble)
+                std::uint32_t trouble,
+                std::function<void(const engine::Invocation&)> handed_over = {})
       : world_(world),
         process_(process),
         faults_(faults),
         log_(log),
         workers_(workers),
-        trouble_(trouble) {}
+        trouble_(trouble),
+        handed_over_(std::move(handed_over)) {}
 
   std::vector<engine::Invoked> invoke(std::span<const engine::Invocation> invocations) override;
   int free_slots(const Labourer& labourer) override;
@@ -44,6 +47,7 @@ class FaultyInvoker final : public engine::Invoker {
   Log& log_;
   Workers& workers_;
   const std::uint32_t trouble_;
+  const std::function<void(const engine::Invocation&)> handed_over_;
 };
 
 // Every value is the same one, or none.

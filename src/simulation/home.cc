@@ -27,7 +27,8 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
       choices_(world.choices()),
       faults_(faults),
       log_(log),
-      invariants_(invariants) {
+      invariants_(invariants),
+      witness_(log, invariants) {
   const bool two_engines = choices_.chance(25, "two engines");
   ModelStore::Options options;
   options.two_step = choices_.chance(20, "completed first");
@@ -84,12 +85,14 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
                                 return true;
                               };
                               requests_.push_back(request);
+                              witness_.word(event, known_claim);
                               world_.start(
                                   host->process, "assistant",
                                   [this, host, event = std::move(event),
                                    known = std::move(known_claim), request, answered] {
                                     known_claims_[world_.self()] = known;
                                     const auto answer = host->assistant->call(event, known);
+                                    witness_.answered(event, answer);
                                     request->done = true;
                                     world_.in(0,
                                               [answered, good = bool(answer)] { answered(good); });
@@ -98,8 +101,8 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
                             [this](Process& process, std::vector<Report> reports) {
                               for (auto& host : hosts_) {
                                 if (&host->process != &process || !process.alive()) continue;
-                                for (const Report& report : reports) {
-                                  note(report);
+                                for (Report& report : reports) {
+                                  witness_.word(report);
                                   host->unstored.push_back({report.task_id, report.claim});
                                 }
                                 host->engine->finished(std::move(reports));
@@ -227,6 +230,7 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
                           std::erase_if(host.unstored, [&](const Host::Unstored& one) {
                             return one.task_id == report.task_id && one.claim == report.claim;
                           });
+                          witness_.stored(report, reported);
                           invariants_.answered(report, reported);
                         },
                         {},
@@ -236,8 +240,9 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
                         [this, &host](const std::map<std::string, engine::LabourerStatus>& all) {
                           if (world_.self() == host.loop) host.told = all;
                         }});
-  host.invoker =
-      std::make_unique<FaultyInvoker>(world_, process, faults_, log_, *workers_, invoke_trouble_);
+  host.invoker = std::make_unique<FaultyInvoker>(
+      world_, process, faults_, log_, *workers_, invoke_trouble_,
+      [this](const engine::Invocation& invocation) { witness_.arrived(invocation); });
   host.metrics = std::make_unique<FaultyMetrics>(process, faults_, metric_,
                                                  [&host](const FaultyMetrics::Value& value) {
                                                    host.load_missing = !value || !*value;
@@ -406,7 +411,6 @@ void Home::look_at_health(Host& host) {
 }
 
 Result<engine::Reported> Home::submit(Host& host, Report report) {
-  note(report);
   const World::ActorId me = world_.self();
   if (report.claim.empty() && !known_claims_[me].empty())
     invariants_.breaks(
@@ -414,22 +418,13 @@ Result<engine::Reported> Home::submit(Host& host, Report report) {
         fmt::format("the host knows that {} was claim {}, the report does not say it",
                     report.task_id, known_claims_[me]));
   auto answer = std::make_shared<std::optional<Result<engine::Reported>>>();
-  host.engine->report(std::move(report), [this, me, answer](Result<engine::Reported> reported) {
+  host.engine->report(report, [this, me, answer](Result<engine::Reported> reported) {
     *answer = std::move(reported);
     world_.wake(me);
   });
   while (!*answer) world_.wait();
+  witness_.answered(report, **answer);
   return **answer;
-}
-
-void Home::note(const Report& report) {
-  const bool completed = report.kind == Report::Kind::completed;
-  if (report.claim.empty()) {
-    TaskLog& task = log_.tasks[report.task_id];
-    (completed ? task.completed_without_claim : task.failed_without_claim) = true;
-  } else if (ClaimLog* claim = log_.claim(report.task_id, report.claim)) {
-    (completed ? claim->completed : claim->failed) = true;
-  }
 }
 
 void Home::changed(Host& host, Time now) {
@@ -447,9 +442,9 @@ std::optional<Time> Home::fire_rule(Host& host, Time now) {
   const double nominal = std::floor(epoch(now) / kRuleEvery) * kRuleEvery;
   const Time next = from_epoch(nominal + kRuleEvery);
   if (world_.calm()) return std::nullopt;
-  const auto accepted =
-      host.engine->schedule(json::object{{"lambda_name", "a"}, {"n", 1}},
-                            fmt::format("rule {}", static_cast<std::int64_t>(nominal)));
+  const auto& order = witness_.order_of_rule(static_cast<std::int64_t>(nominal), "a");
+  const auto accepted = host.engine->schedule(order.event, order.key);
+  if (accepted) witness_.accepted(order, *accepted, invariants_.latest());
   if (!accepted && accepted.error().code != Code::not_found) return after(now, 1);
   return next;
 }
@@ -496,18 +491,11 @@ std::string Home::some_labourer_id() {
 }
 
 void Home::schedule_a_job() {
-  const std::string labourer = some_labourer_id();
-  const auto rows = static_cast<int>(1 + choices_.below(8, "rows"));
-  const std::string key = fmt::format("job {}", keys_.size() + 1);
-  keys_.push_back(key);
-  key_rows_.push_back(rows);
-  key_labourers_.push_back(labourer);
-  const auto schedule = [this, key, rows, labourer](Host& host) {
-    json::array words;
-    for (int i = 0; i < rows; ++i) words.emplace_back(i);
-    const auto accepted = host.engine->schedule(
-        json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}}, key);
-    if (!accepted) world_.say("schedule {}: {}", key, accepted.error().message);
+  const auto& order = witness_.order_job(choices_, some_labourer_id());
+  const auto schedule = [this, &order](Host& host) {
+    const auto accepted = host.engine->schedule(order.event, order.key);
+    if (accepted) witness_.accepted(order, *accepted, invariants_.latest());
+    if (!accepted) world_.say("schedule {}: {}", order.key, accepted.error().message);
     // A labourer that is not configured now: the caller gives up.
     return bool(accepted) || accepted.error().code == Code::not_found;
   };
@@ -518,11 +506,11 @@ void Home::schedule_a_job() {
 
 void Home::create_a_task() {
   const std::string id = some_labourer_id();
-  engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
   constexpr std::int64_t kPlaces[] = {
       0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
-  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(6, "which place")];
-  ask("client", [this, id, task](Host& host) {
+  std::optional<std::int64_t> position;
+  if (choices_.chance(30, "place")) position = kPlaces[choices_.below(6, "which place")];
+  ask("client", [this, id, task = witness_.order_task(position)](Host& host) {
     (void)host.task_manager->create_task(labourers_.at(id), task, host.process.now());
     return true;  // without a key nobody can ask twice
   });
@@ -563,23 +551,20 @@ void Home::something_happens() {
       schedule_a_job();
       break;
     case 2: {  // the same again
-      if (keys_.empty()) break;
-      const auto i = choices_.below(static_cast<std::uint32_t>(keys_.size()), "job");
-      ask("client",
-          [key = keys_[i], rows = key_rows_[i], labourer = key_labourers_[i]](Host& host) {
-            json::array words;
-            for (int w = 0; w < rows; ++w) words.emplace_back(w);
-            (void)host.engine->schedule(
-                json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}},
-                key);
-            return true;
-          });
+      if (witness_.jobs() == 0) break;
+      const auto& order =
+          witness_.job(choices_.below(static_cast<std::uint32_t>(witness_.jobs()), "job"));
+      ask("client", [this, &order](Host& host) {
+        const auto accepted = host.engine->schedule(order.event, order.key);
+        if (accepted) witness_.accepted(order, *accepted, invariants_.latest());
+        return true;
+      });
       break;
     }
     case 3: {
-      if (keys_.empty()) break;
-      const std::string id =
-          job_id(keys_[choices_.below(static_cast<std::uint32_t>(keys_.size()), "job")]);
+      if (witness_.jobs() == 0) break;
+      const std::string id = job_id(
+          witness_.job(choices_.below(static_cast<std::uint32_t>(witness_.jobs()), "job")).key);
       log_.cancels_asked.insert(id);
       const bool gives_up = choices_.below(2, "gives up") == 1;
       ask("client", [id, gives_up](Host& host) {
@@ -720,6 +705,17 @@ void Home::calm() {
 std::size_t Home::waiting_alarms() {
   const auto alarms = store_->alarms(0, 1'000'000);
   return alarms ? alarms->size() : 0;
+}
+
+void Home::at_the_end() {
+  for (const TaskRow& row : invariants_.latest().tasks) {
+    engine::TaskQuery query;
+    query.task_id = row.id;
+    const auto found = store_->tasks(query);
+    if (!found || found->size() != 1)
+      return invariants_.breaks("one_place", fmt::format("task {} is not found", row.id));
+    witness_.at_the_end(found->front());
+  }
 }
 
 bool Home::settled() {

@@ -17,6 +17,7 @@
 #include "simulation/faulty_store.h"
 #include "simulation/invariants.h"
 #include "simulation/model_store.h"
+#include "simulation/witness.h"
 #include "simulation/workers.h"
 
 namespace sosw::simulation {
@@ -40,6 +41,8 @@ class Home {
   // After each event of the world.
   void after_event();
   [[nodiscard]] std::size_t waiting_alarms();
+  // When the run is over: what the store tells of each task.
+  void at_the_end();
 
  private:
   struct Host {
@@ -92,7 +95,6 @@ class Home {
   void send_alarms(Host& host);
   void look_at_health(Host& host);
   Result<engine::Reported> submit(Host& host, Report report);
-  void note(const Report& report);
   void changed(Host& host, Time now);
   std::optional<Time> fire_rule(Host& host, Time now);
 
@@ -118,9 +120,7 @@ class Home {
   std::optional<Workers> workers_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::shared_ptr<Request>> requests_;
-  std::vector<std::string> keys_;  // of jobs that somebody has scheduled
-  std::vector<int> key_rows_;
-  std::vector<std::string> key_labourers_;
+  Witness witness_;
   Result<std::optional<double>> metric_ = std::optional<double>(0);
   std::uint32_t invoke_trouble_ = 0;
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit

@@ -261,7 +261,12 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   TaskLog& log = log_.tasks[is.id];
   if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
-  log.claims.push_back({is.claim, &look.by, look.by.life()});
+  ClaimLog& claim = log.claims.emplace_back();
+  claim.token = is.claim;
+  claim.owner = &look.by;
+  claim.life = look.by.life();
+  claim.attempts_before = was.attempts;
+  claim.position_before = was.position;
   if (is.attempts != was.attempts + 1)
     breaks("attempts_exact",
            fmt::format("task {} is claimed after {} attempts", text(is), was.attempts));

@@ -2,6 +2,7 @@
 // What really happened in a run, whatever a store says: the invariants compare the two.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -23,6 +24,8 @@ struct ClaimLog {
   bool failed = false;
   // Who has rejected it owes the release; looks that it survived since then without a fault.
   int clean_passes = 0;
+  int attempts_before = 0;  // when it was given out, and where the task waited
+  std::int64_t position_before = 0;
 };
 
 struct TaskLog {

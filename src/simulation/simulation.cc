@@ -41,7 +41,10 @@ bool live(Place& place, World& world, Invariants& invariants, const Settings& se
     return over;
   });
   if (!whole && !over) return true;  // the end was not wanted
-  if (!invariants.broken()) invariants.at_the_end(place.waiting_alarms());
+  if (!invariants.broken()) {
+    invariants.at_the_end(place.waiting_alarms());
+    if constexpr (requires { place.at_the_end(); }) place.at_the_end();
+  }
   return over;
 }
 
