@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Fails on a path in a *.md file, in back quotes or as a link, that is not there. usage: docs.sh [ROOT]
+# Fails on a path in a *.md file, in back quotes or as a link, that is not there, and on an invariant of the simulation that no
+# document names. usage: docs.sh [ROOT]
 set -euo pipefail
 cd "${1:-$(dirname "$0")/../..}"
 
@@ -15,4 +16,10 @@ while read -r file; do
     [ -e "$(dirname "$file")/$path" ] || missing "$file" "$path"
   done < <(grep -oE '\]\([^)#: ]+[)#]' "$file" | sed 's,^..,,; s,.$,,' | sort -u)
 done < <(find . -name build -prune -o -name node_modules -prune -o -path ./.git -prune -o -type f -name '*.md' -print)
+# Each check of the simulation is told of in the document that a stranger reads.
+if [ -d src/simulation ]; then
+  while read -r name; do
+    grep -qF "| \`$name\` |" docs/reliability.md || { echo "docs/reliability.md: the invariant $name is missing"; status=1; }
+  done < <(cat src/simulation/*.cc | tr -d ' \n' | grep -oE '(breaks\(|Broken\{)"[a-z_]+"' | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u)
+fi
 exit $status
