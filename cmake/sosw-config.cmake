@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
-# What find_package(sosw) reads: the target sosw::sosw, the SDK for workers. With COMPONENTS engine also sosw::engine, the
-# whole engine for a program that embeds it.
+# What find_package(sosw) reads: the target sosw::sosw, the SDK for workers, and sosw_package_lambda(). With COMPONENTS engine
+# also sosw::engine, the whole engine for a program that embeds it.
 include(CMakeFindDependencyMacro)
 find_dependency(Boost 1.81 COMPONENTS json)
 find_dependency(CURL 7.88)
 find_dependency(OpenSSL 3)
-find_dependency(fmt 9)
+find_dependency(pugixml 1.13)
 find_dependency(Threads)
+include(${CMAKE_CURRENT_LIST_DIR}/sosw-libraries.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/sosw_package_lambda.cmake)
 include(${CMAKE_CURRENT_LIST_DIR}/sosw-targets.cmake)
 if("engine" IN_LIST sosw_FIND_COMPONENTS)
+  find_dependency(fmt 9)
   find_dependency(SQLite3 3.40)
   find_dependency(date 3)
   find_dependency(spdlog 1.10)

@@ -30,10 +30,6 @@ bool same(const TaskRow& a, const TaskRow& b) {
 }
 
 // What waits in the queue and may be claimed.
-bool claimable(const Snapshot& in, const TaskRow& row) {
-  return row.state == State::queued && (!in.jobs[row.job].given_up || row.replays > 0);
-}
-
 std::string text(const TaskRow& row) {
   return fmt::format(
       "{} of {} (attempts {}, claim {})",
@@ -426,7 +422,9 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
       if (is.since > look.seen_until) continue;
       oldest = std::min(oldest, is.position);
       newest = std::max(newest, is.position);
-      if (claimable(now, is)) oldest_claimable = std::min(oldest_claimable, is.position);
+      // What was replayed before its job was cancelled is closed, afterwards it runs: neither must
+      // be first.
+      if (!now.jobs[is.job].given_up) oldest_claimable = std::min(oldest_claimable, is.position);
     }
   }
   // Further away is no due time, but a clock that was set back: it counts as this.

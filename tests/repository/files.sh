@@ -12,7 +12,7 @@ while read -r file; do
   folder=$(dirname "$file")
   name=$(basename "$file" .cc)
   while [ ! -e "$folder/CMakeLists.txt" ] && [ "$folder" != . ]; do folder=$(dirname "$folder"); done
-  grep -qE "(^|[^A-Za-z0-9_])$name([^A-Za-z0-9_]|\$)" "$folder/CMakeLists.txt" 2>/dev/null ||
+  grep -qE "(^|[^A-Za-z0-9_])$name([^A-Za-z0-9_]|\$)" "$folder/CMakeLists.txt" cmake/*.cmake 2>/dev/null ||
     { echo "$file: not named in $folder/CMakeLists.txt, so it is never built"; status=1; }
 done < <(list -name '*.cc')
 
