@@ -29,13 +29,14 @@ std::string region_from_environment() {
   return region.empty() ? environment("AWS_DEFAULT_REGION") : region;
 }
 
-std::string endpoint_from_environment(std::string_view service, std::string_view region) {
+std::string endpoint_from_environment(std::string_view service, std::string_view host,
+                                      std::string_view region) {
   std::string variable = "AWS_ENDPOINT_URL_";
   for (const char c : service)
     variable += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
   if (auto url = environment(variable); !url.empty()) return url;
   if (auto url = environment("AWS_ENDPOINT_URL"); !url.empty()) return url;
-  return fmt::format("https://{}.{}.amazonaws.com{}", service, region,
+  return fmt::format("https://{}.{}.amazonaws.com{}", host, region,
                      region.starts_with("cn-") ? ".cn" : "");
 }
 

@@ -23,8 +23,9 @@ std::optional<Credentials> credentials_from_environment();
 // AWS_REGION, else AWS_DEFAULT_REGION, else empty.
 std::string region_from_environment();
 
-// Where `service` ("lambda", "dynamodb") answers: AWS_ENDPOINT_URL_{SERVICE}, else
-// AWS_ENDPOINT_URL, else its address in `region`.
-std::string endpoint_from_environment(std::string_view service, std::string_view region);
+// Where `service` ("lambda", "cloudwatch") answers: AWS_ENDPOINT_URL_{SERVICE}, else
+// AWS_ENDPOINT_URL, else `host` ("lambda", "monitoring") in `region`.
+std::string endpoint_from_environment(std::string_view service, std::string_view host,
+                                      std::string_view region);
 
 }  // namespace sosw::aws

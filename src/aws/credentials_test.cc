@@ -40,15 +40,15 @@ TEST_F(Environment, prefers_the_region_over_the_default_region) {
 }
 
 TEST_F(Environment, prefers_the_endpoint_of_the_service) {
-  EXPECT_EQ(endpoint_from_environment("lambda", "eu-west-1"),
+  EXPECT_EQ(endpoint_from_environment("lambda", "lambda", "eu-west-1"),
             "https://lambda.eu-west-1.amazonaws.com");
-  EXPECT_EQ(endpoint_from_environment("lambda", "cn-north-1"),
+  EXPECT_EQ(endpoint_from_environment("lambda", "lambda", "cn-north-1"),
             "https://lambda.cn-north-1.amazonaws.com.cn");
   set("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
-  EXPECT_EQ(endpoint_from_environment("lambda", "eu-west-1"), "http://127.0.0.1:1");
+  EXPECT_EQ(endpoint_from_environment("lambda", "lambda", "eu-west-1"), "http://127.0.0.1:1");
   set("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:2");
-  EXPECT_EQ(endpoint_from_environment("lambda", "eu-west-1"), "http://127.0.0.1:2");
-  EXPECT_EQ(endpoint_from_environment("dynamodb", "eu-west-1"), "http://127.0.0.1:1");
+  EXPECT_EQ(endpoint_from_environment("lambda", "lambda", "eu-west-1"), "http://127.0.0.1:2");
+  EXPECT_EQ(endpoint_from_environment("dynamodb", "dynamodb", "eu-west-1"), "http://127.0.0.1:1");
 }
 
 }  // namespace

@@ -182,7 +182,9 @@ void finish(CURL* easy, CURLcode code, Exchange& exchange) {
                         exchange.request->url.substr(0, exchange.request->url.find('?'));
   message += ": ";
   message += exchange.error[0] ? exchange.error.data() : curl_easy_strerror(code);
-  response = {.error = TransportError{std::move(message), exchange.starts == 0}};
+  const bool final = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE ||
+                     code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL;
+  response = {.error = TransportError{std::move(message), exchange.starts == 0, final}};
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ struct TransportError {
   // True: for certain no byte of the request was sent (no address, refused, no TLS). False:
   // unknown, it may have been received and acted on.
   bool not_sent = false;
+  // True: it will fail again, whenever it is tried (the peer's certificate is refused, the URL
+  // makes no sense).
+  bool final = false;
 };
 
 struct Response {

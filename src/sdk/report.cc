@@ -60,7 +60,7 @@ std::optional<std::string> Reporter::send(Report report,
     auto region = aws::region_from_environment();
     if (region.empty()) region = "us-east-1";
     lambda_.emplace(*std::move(credentials), region,
-                    aws::endpoint_from_environment("lambda", region));
+                    aws::endpoint_from_environment("lambda", "lambda", region));
   }
 
   cut_details(report.stats, report.result, kMaxDetails);

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// Any operation of an AWS service, with the names and shapes that boto3 and the API reference have.
+//
+//   sosw::AwsClient ssm("ssm");
+//   auto answer = ssm.call("GetParameter", {{"Name", "threshold"}, {"WithDecryption", true}});
+//   auto value = answer.at("Parameter").at("Value").as_string();
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace sosw {
+
+struct AwsClientOptions {
+  std::string region;  // empty: AWS_REGION, AWS_DEFAULT_REGION
+  std::string
+      endpoint;  // URL; empty: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, else AWS itself
+  std::chrono::milliseconds timeout{60'000};  // of one try
+  int tries = 5;                              // 1 or more
+};
+
+// Credentials are those of the environment, as in a Lambda function. A call that was throttled, or
+// for certain not received, is repeated with growing pauses; one that may have been done already
+// only where twice is as good as once: a read, a whole write, never a message or a counter.
+//
+// Keeps its connections. For one thread at a time.
+class AwsClient {
+ public:
+  // `service` as boto3 names it: "dynamodb", "ssm", "secretsmanager", "events", "cloudwatch",
+  // "sns", "sts", "cloudformation", ... Throws ValueError for one that is not known here.
+  explicit AwsClient(std::string_view service, AwsClientOptions options = {});
+  ~AwsClient();
+  AwsClient(AwsClient&&) noexcept;
+  AwsClient& operator=(AwsClient&&) noexcept;
+
+  // The answer of `operation` ("PutItem"), an object. Throws AwsError: refused by the service, or
+  // not answered in time.
+  boost::json::value call(std::string_view operation, const boost::json::object& input = {});
+
+  [[nodiscard]] const std::string& service() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sosw

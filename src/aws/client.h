@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Calls of any operation of an AWS service, as its API reference names them: JSON in, JSON out.
+//
+//   aws::Client dynamodb("dynamodb", {.region = "eu-west-1"});
+//   const auto answer = dynamodb.call("GetItem", {{"TableName", "t"}, {"Key", {{"id", {{"S",
+//   "1"}}}}}}); if (!answer) log(answer.error().text());
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "aws/credentials.h"
+
+namespace sosw::aws {
+
+// Why a call gave nothing.
+struct CallError {
+  // What became of what the call asked for. Of `unknown` nobody can tell: do it again only if twice
+  // is as good as once.
+  enum class Fate { not_done, unknown } fate = Fate::not_done;
+  std::string service;       // "dynamodb"
+  std::string operation;     // "PutItem"
+  std::string code;          // "ConditionalCheckFailedException"; empty if no answer came
+  std::string message;       // of the service, else of the transport
+  std::string request_id;    // for AWS's support; empty if no answer came
+  int status = 0;            // of HTTP; 0 if no answer came
+  boost::json::object body;  // of the answer, where it was JSON: `CancellationReasons`, `Item`...
+
+  [[nodiscard]] std::string text() const;  // all of it but the body, for a person
+};
+
+class Answer {
+ public:
+  Answer(boost::json::value value) : state_(std::move(value)) {}  // NOLINT(*-explicit-*)
+  Answer(CallError error) : state_(std::move(error)) {}           // NOLINT(*-explicit-*)
+
+  explicit operator bool() const { return std::holds_alternative<boost::json::value>(state_); }
+  // REQUIRES: it is one, it is none.
+  [[nodiscard]] boost::json::value& operator*() { return std::get<boost::json::value>(state_); }
+  [[nodiscard]] const boost::json::value& operator*() const {
+    return std::get<boost::json::value>(state_);
+  }
+  [[nodiscard]] const CallError& error() const { return std::get<CallError>(state_); }
+
+ private:
+  std::variant<boost::json::value, CallError> state_;
+};
+
+// One operation with its input, as the API reference has it.
+struct Operation {
+  std::string name;
+  boost::json::object input;
+};
+
+struct ClientOptions {
+  std::string region;    // empty: of the environment
+  std::string endpoint;  // URL; empty: of the environment, else the service's own in the region
+  std::optional<Credentials> credentials;  // none: of the environment
+  std::chrono::milliseconds connect_timeout{5'000};
+  std::chrono::milliseconds timeout{60'000};  // of one try
+  int tries = 5;                              // 1 or more
+  // Between the first two tries at most this; it doubles with each, up to 20 s.
+  std::chrono::milliseconds longest_first_pause{100};
+};
+
+// Services of the JSON protocols and the Query protocol: dynamodb, ssm, secretsmanager, events,
+// logs, cloudwatch, sns, sts, cloudformation, and others of these forms (see services.h).
+//
+// Repeats what may be repeated, with full jitter between tries: what was throttled or never sent,
+// always; what may have been done already, only where twice is as good as once (reads, whole
+// writes, updates that do not count). A clock that differs from the service's is corrected.
+//
+// Not for use by two threads at once.
+class Client {
+ public:
+  // `service` is the name by which boto3 knows it. An unknown one, or a missing region, makes every
+  // call fail with a message that says so.
+  explicit Client(std::string_view service, ClientOptions options = {});
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  Answer call(std::string_view operation, const boost::json::object& input = {});
+  // The answers in the order of `calls`, at most `max_in_flight` (1 or more) of them under way at a
+  // time.
+  std::vector<Answer> call_all(std::span<const Operation> calls, std::size_t max_in_flight);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sosw::aws
