@@ -731,6 +731,7 @@ bool Home::settled() {
   }
   if (waiting_alarms() > 0) return false;
   for (auto& host : hosts_) {
+    if (!host->engine) return false;  // it comes back
     if (host->engine->woken() || host->engine->alarms_wait()) return false;
   }
   return true;
