@@ -60,7 +60,7 @@ std::string_view behind_prefix(std::string_view arn) {
 
 }  // namespace
 
-std::string trim_arn_to_name(std::string_view arn) {
+std::string labourer_name_of_arn(std::string_view arn) {
   // Names of services without region and account (buckets) have fewer parts.
   if (std::count(arn.begin(), arn.end(), ':') < 6 && arn.find('/') == arn.npos)
     return std::string(arn.substr(arn.rfind(':') + 1));
@@ -85,7 +85,7 @@ Result<JobRequest> extract_job_from_payload(json::value event) {
   if (!name->is_string())
     return invalid(fmt::format("{}: {} is no name", key, described(*name)),
                    "it is the name or ARN of a labourer");
-  JobRequest request{trim_arn_to_name(name->get_string()), {}};
+  JobRequest request{labourer_name_of_arn(name->get_string()), {}};
   body.stable_erase(key);
   request.body = std::move(body);
   return request;

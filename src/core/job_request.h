@@ -25,6 +25,6 @@ Result<JobRequest> extract_job_from_payload(json::value event);
 
 // The name of a function (or topic, table, bucket...) out of an ARN with or without version or
 // alias; a name alone stays as it is.
-std::string trim_arn_to_name(std::string_view arn);
+std::string labourer_name_of_arn(std::string_view arn);
 
 }  // namespace sosw

@@ -32,8 +32,8 @@ TEST(TrimArnToName, TakesTheNameBehindThePrefixOfAnArn) {
                           "arn:aws:lambda:us-west-2:123456789012:function:f:live",
                           "arn:aws:events:us-west-2:123456789012:rule/f", "arn:aws:s3:::f",
                           "arn:aws:iam::123456789012:role/f", "f:a/b"})
-    EXPECT_EQ(trim_arn_to_name(arn), "f") << arn;
-  EXPECT_EQ(trim_arn_to_name("function/f"), "function");
+    EXPECT_EQ(labourer_name_of_arn(arn), "f") << arn;
+  EXPECT_EQ(labourer_name_of_arn("function/f"), "function");
 }
 
 // As the original's pattern: what is no ARN to it is cut where a name ends.
@@ -44,7 +44,7 @@ TEST(TrimArnToName, CutsWhatIsNoArn) {
                              "arn:aws:lambda:us-west-2:12345:function:f",
                              "arn:aws:lambda:us-west-2:1234567890123:function:f",
                              "arn:aws:lambda:us-west-2:123456789012:x:f", "arn:aws:s3/f"})
-    EXPECT_EQ(trim_arn_to_name(no_arn), "arn") << no_arn;
+    EXPECT_EQ(labourer_name_of_arn(no_arn), "arn") << no_arn;
 }
 
 }  // namespace

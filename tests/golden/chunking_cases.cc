@@ -292,7 +292,7 @@ std::optional<Answer> model_answer(const Case& what, Faults faults) {
         return Answer::error("AssertionError");
       auto job = *object;
       job.erase("labourer_id");
-      job["lambda_name"] = trim_arn_to_name(name->get_string());
+      job["lambda_name"] = labourer_name_of_arn(name->get_string());
       return Answer::output(std::move(job));
     }
     const auto known = schema(what);

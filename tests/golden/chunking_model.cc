@@ -234,7 +234,7 @@ json::array ChunkingModel::parse_job(json::object job) const {
   if (!name && !faults_.labourer_id_accepted) name = job.if_contains("labourer_id");
   if (!name) throw PythonError{"AssertionError"};
   if (!name->is_string()) throw PythonError{"AttributeError"};
-  const json::string labourer(trim_arn_to_name(name->get_string()));
+  const json::string labourer(labourer_name_of_arn(name->get_string()));
   job.stable_erase("lambda_name");
   if (labourer != "some_function" && labourer != "other_function")
     throw PythonError{"RuntimeError"};
