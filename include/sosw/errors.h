@@ -77,12 +77,12 @@ class EventNotFromSourceException : public ValueError {
 class AwsError : public RuntimeError {
  public:
   struct Details {
-    std::string service;     // "dynamodb"
-    std::string operation;   // "PutItem"
-    std::string code;        // "ConditionalCheckFailedException"
-    std::string message;     // of the service, else of the transport
-    std::string request_id;  // empty if no answer came
-    int status = 0;          // of HTTP; 0 if no answer came
+    std::string service = {};     // "dynamodb"
+    std::string operation = {};   // "PutItem"
+    std::string code = {};        // "ConditionalCheckFailedException"
+    std::string message = {};     // of the service, else of the transport
+    std::string request_id = {};  // empty if no answer came
+    int status = 0;               // of HTTP; 0 if no answer came
   };
 
   explicit AwsError(Details details)

@@ -10,13 +10,14 @@ namespace sosw::sdk {
 namespace {
 
 // Capitals from `first` to `last`, each `step`th, and how far away their small letters are (Unicode
-// 14, one letter to one letter).
+// 14).
 struct Capitals {
   char32_t first;
   char32_t last;
   std::uint8_t step;
   std::int32_t distance;
 };
+constexpr char32_t kDottedCapitalI = 0x130;
 // clang-format off
 constexpr std::array<Capitals, 180> kCapitals = {{
     {0xC0, 0xD6, 1, 32}, {0xD8, 0xDE, 1, 32}, {0x100, 0x12E, 2, 1}, {0x132, 0x136, 2, 1},
@@ -159,6 +160,10 @@ std::string lower(std::string_view text) {
     const char32_t c = next_character(text, at);
     if (c < 0x80) {
       out += static_cast<char>(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+      continue;
+    }
+    if (c == kDottedCapitalI) {  // the only one that becomes two
+      out += "i\u0307";
       continue;
     }
     const auto* run = std::lower_bound(kCapitals.begin(), kCapitals.end(), c,

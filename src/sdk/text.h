@@ -24,7 +24,7 @@ std::optional<int> digit(char32_t c);
 
 // Without blanks at both ends.
 std::string_view strip(std::string_view text);
-// Small letters for capitals, where one letter becomes one letter.
+// Small letters for capitals, whatever stands beside them (a final sigma is a sigma).
 std::string lower(std::string_view text);
 // The parts between the separators, at least one. REQUIRES: !separator.empty()
 std::vector<std::string_view> split(std::string_view text, std::string_view separator);

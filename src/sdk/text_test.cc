@@ -34,6 +34,7 @@ TEST(Text, LowersCapitalsOfEveryScript) {
   EXPECT_EQ(lower("ΑΒΓ"), "αβγ");
   EXPECT_EQ(lower("Ǆǅ"), "ǆǆ");
   EXPECT_EQ(lower("ĿĹāa"), "ŀĺāa");
+  EXPECT_EQ(lower("İx"), "i\u0307x");
   EXPECT_EQ(lower("\xFF\xC3Q"), "\xFF\xC3q");
 }
 

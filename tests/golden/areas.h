@@ -6,9 +6,11 @@
 
 namespace sosw::golden {
 
+Area arn_area();
 Area chunking_area();
 Area flow_area();
 Area health_area();
+Area helpers_area();
 Area labourer_area();
 Area payload_area();
 Area retry_area();

@@ -12,7 +12,7 @@ src/engine     | sosw core engine                  | boost/json fmt spdlog      
 src/aws        | aws                               | boost/json curl openssl pugixml fmt spdlog posix | AWS itself, knowing nothing of us
 src/local      | sosw core engine/ports.h local    | boost sqlite3.h curl date fmt spdlog posix      | an adapter knows the ports, not the engine
 src/cloud      | sosw core engine/ports.h aws cloud | boost/json fmt spdlog                         | an adapter knows the ports, not the engine
-src/sdk        | sosw aws sdk                      | boost/json curl fmt spdlog posix                | a worker binary stays small
+src/sdk        | sosw aws sdk                      | boost/json curl fmt openssl spdlog posix        | a worker binary stays small
 src/web        | sosw core engine/ports.h web      | boost prometheus fmt spdlog                     | it changes state through the ports only
 src/simulation | sosw core engine cloud/tables.h cloud/table_store.h cloud/table_rows.h simulation | boost/json boost/context fmt spdlog | the real clock and the homes stay outside; the store on AWS speaks to tables that can be simulated
 '
