@@ -31,14 +31,19 @@ struct AwsClientOptions {
 class AwsClient {
  public:
   // `service` as boto3 names it: "dynamodb", "ssm", "secretsmanager", "events", "cloudwatch",
-  // "sns", "sts", "cloudformation", ... Throws ValueError for one that is not known here.
+  // "sns", "sts", "cloudformation", "lambda", "s3", ... Throws ValueError for one that is not known
+  // here.
   explicit AwsClient(std::string_view service, AwsClientOptions options = {});
   ~AwsClient();
   AwsClient(AwsClient&&) noexcept;
   AwsClient& operator=(AwsClient&&) noexcept;
 
-  // The answer of `operation` ("PutItem"), an object. Throws AwsError: refused by the service, or
-  // not answered in time.
+  // The answer of `operation` ("PutItem"), an object. Throws AwsError: refused by the service, not
+  // answered in time, or an operation of lambda or s3 that is not known here.
+  //
+  // Bytes that are a whole body (`Body` of S3's objects, `Payload` of Lambda) are texts, given and
+  // returned as they are; bytes inside of JSON (`Code.ZipFile`) are base64, as on the wire. Times
+  // are ISO 8601 texts, or numbers where the service has those.
   boost::json::value call(std::string_view operation, const boost::json::object& input = {});
 
   [[nodiscard]] const std::string& service() const;

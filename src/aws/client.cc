@@ -9,12 +9,13 @@
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <random>
-#include <thread>
 
 #include "aws/http.h"
 #include "aws/query.h"
+#include "aws/rest.h"
 #include "aws/services.h"
 #include "aws/sigv4.h"
+#include "aws/xml.h"
 
 namespace sosw::aws {
 namespace {
@@ -24,6 +25,7 @@ using std::chrono::milliseconds;
 using std::chrono::system_clock;
 
 constexpr milliseconds kLongestPause{20'000};
+constexpr int kThrottled = 5;  // pauses after throttling are as many times longer
 // Services refuse a signature whose time is 5 minutes off; the difference is taken over before.
 constexpr std::chrono::minutes kSkew{4};
 
@@ -68,6 +70,8 @@ bool repeatable(std::string_view service, const Operation& call) {
            update.find('-') == update.npos && update.find("ADD") == update.npos &&
            update.find("add ") == update.npos && update.find("list_append") == update.npos;
   }
+  if (service == "lambda")
+    return !any_of(call.name, {"Invoke", "PublishVersion", "CreateEventSourceMapping"});
   return !any_of(call.name,
                  {"Publish", "PublishBatch", "SendMessage", "SendMessageBatch", "PutEvents",
                   "PutRecord", "PutRecords", "PutMetricData", "StartExecution",
@@ -100,6 +104,7 @@ struct Client::State {
   ClientOptions options;
   std::string wrong;  // why no call can be made
   std::optional<Signer> signer;
+  bool own_endpoint = false;  // the service's own address: all of its host names are there
   HttpClient http;
   system_clock::duration skew{0};  // of the service's clock against ours
   std::mt19937_64 random{std::random_device{}()};
@@ -113,15 +118,28 @@ struct Client::State {
     return error;
   }
 
-  Request request_for(const Operation& call, const Credentials& credentials) {
+  std::variant<Request, std::string> request_for(const Operation& call,
+                                                 const Credentials& credentials) {
     Call parts;
-    if (service->protocol == Protocol::json) {
-      parts.headers = {{"Content-Type", fmt::format("application/x-amz-json-{}", service->version)},
-                       {"X-Amz-Target", fmt::format("{}.{}", service->target, call.name)}};
-      parts.body = json::serialize(call.input);
-    } else {
-      parts.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
-      parts.body = form_of(*service, call.name, call.input);
+    switch (service->protocol) {
+      case Protocol::json:
+        parts.headers = {
+            {"Content-Type", fmt::format("application/x-amz-json-{}", service->version)},
+            {"X-Amz-Target", fmt::format("{}.{}", service->target, call.name)}};
+        parts.body = json::serialize(call.input);
+        break;
+      case Protocol::query:
+        parts.headers = {{"Content-Type", "application/x-www-form-urlencoded; charset=utf-8"}};
+        parts.body = form_of(*service, call.name, call.input);
+        break;
+      case Protocol::rest_json:
+      case Protocol::rest_xml: {
+        const auto* operation = find_rest_operation(name, call.name);
+        if (!operation) return fmt::format("{} {} is not known here", name, call.name);
+        auto made = rest_call(*operation, service->protocol, call.input, own_endpoint);
+        if (auto* why = std::get_if<std::string>(&made)) return std::move(*why);
+        parts = std::get<Call>(std::move(made));
+      }
     }
     auto request = signer->sign(std::move(parts), credentials, system_clock::now() + skew);
     request.connect_timeout = options.connect_timeout;
@@ -130,66 +148,98 @@ struct Client::State {
     return request;
   }
 
+  // Null: it cannot be read.
+  json::value value_of(const Operation& call, const Response& response) const {
+    if (service->protocol == Protocol::query) return value_of_xml(response.body);
+    if (service->protocol == Protocol::json) {
+      if (response.body.empty()) return json::object();
+      boost::system::error_code wrong_text;
+      auto value = json::parse(response.body, wrong_text);
+      return wrong_text ? json::value() : value;
+    }
+    return rest_value(*find_rest_operation(name, call.name), service->protocol, response);
+  }
+
+  CallError refusal(const Operation& call, const Response& response) const {
+    auto failed = error(call, "", "");
+    failed.status = response.status;
+    for (const char* header : {"x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"})
+      if (failed.request_id.empty()) failed.request_id = find_header(response.headers, header);
+    if (service->protocol == Protocol::json || service->protocol == Protocol::rest_json) {
+      boost::system::error_code wrong_text;
+      auto body = json::parse(response.body, wrong_text);
+      if (!wrong_text && body.is_object()) failed.body = std::move(body.get_object());
+    } else {
+      failed.body = error_of_xml(response.body);
+    }
+    failed.code = plain_code(text_in(failed.body, {"__type", "code", "Code"}));
+    if (const auto header = find_header(response.headers, "x-amzn-errortype"); !header.empty())
+      failed.code = plain_code(header);
+    failed.message = text_in(failed.body, {"message", "Message", "errorMessage"});
+    if (failed.request_id.empty()) failed.request_id = text_in(failed.body, {"RequestId"});
+    if (failed.message.empty() && failed.code.empty()) {
+      // A HEAD has no body. The status is its code, as in boto3.
+      if (service->protocol == Protocol::rest_xml) failed.code = std::to_string(response.status);
+      failed.message =
+          response.status == 404 ? "Not Found" : fmt::format("HTTP status {}", response.status);
+    }
+    if (const auto region = find_header(response.headers, "x-amz-bucket-region");
+        response.status == 301 && !region.empty())
+      failed.message += fmt::format(" The bucket is in the region {}.", region);
+    // A 5xx comes from anywhere on the way. So does S3's refusal after a 200.
+    if ((response.status < 400 || response.status >= 500 || response.status == 408 ||
+         any_of(failed.code, {"RequestTimeout", "RequestTimeoutException"})) &&
+        response.status != 301 && response.status != 304 &&
+        !is_throttling(failed.code, response.status))
+      failed.fate = CallError::Fate::unknown;
+    return failed;
+  }
+
   Answer answer_of(const Operation& call, const Response& response) const {
     if (response.error) {
       auto failed = error(call, "", response.error->message);
       if (!response.error->not_sent) failed.fate = CallError::Fate::unknown;
       return failed;
     }
-    const bool is_json = service->protocol == Protocol::json;
-    json::value body;
-    if (is_json && !response.body.empty()) {
-      boost::system::error_code wrong_text;
-      body = json::parse(response.body, wrong_text);
-      if (wrong_text) body = nullptr;
-    }
-    if (response.status >= 200 && response.status <= 299) {
-      if (!is_json) body = value_of_xml(response.body);
-      if (is_json && response.body.empty()) body = json::object();
-      if (!body.is_null()) return body;
-      auto failed = error(call, "", "the answer cannot be read");
-      failed.fate = CallError::Fate::unknown;  // it was done, but not what it gave
-      failed.status = response.status;
-      return failed;
-    }
-    auto failed = error(call, "", "");
+    if (response.status < 200 || response.status > 299) return refusal(call, response);
+    // S3 begins a long copy with 200 and may refuse it later.
+    if (call.name == "CopyObject" && !error_of_xml(response.body).empty())
+      return refusal(call, response);
+    auto value = value_of(call, response);
+    if (!value.is_null()) return value;
+    auto failed = error(call, "", "the answer cannot be read");
+    failed.fate = CallError::Fate::unknown;  // it was done, but not what it gave
     failed.status = response.status;
-    for (const char* header : {"x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"})
-      if (failed.request_id.empty()) failed.request_id = find_header(response.headers, header);
-    const json::object fields = is_json ? (body.is_object() ? body.get_object() : json::object())
-                                        : error_of_xml(response.body);
-    failed.code = plain_code(text_in(fields, {"__type", "code", "Code"}));
-    if (const auto header = find_header(response.headers, "x-amzn-errortype");
-        failed.code.empty() && !header.empty())
-      failed.code = plain_code(header);
-    failed.message = text_in(fields, {"message", "Message"});
-    if (failed.request_id.empty()) failed.request_id = text_in(fields, {"RequestId"});
-    if (failed.message.empty() && failed.code.empty())
-      failed.message = fmt::format("HTTP status {}", response.status);
-    if (is_json) failed.body = fields;
-    // A 5xx comes from anywhere on the way.
-    if ((response.status >= 500 && !is_throttling(failed.code, response.status)) ||
-        response.status == 408 ||
-        any_of(failed.code, {"RequestTimeout", "RequestTimeoutException"}))
-      failed.fate = CallError::Fate::unknown;
     return failed;
   }
 
-  // Whether it should be sent again; takes over the service's clock.
-  bool again(const Operation& call, const CallError& failed, const Response& response) {
-    if (is_skew(failed.code)) {
-      const auto theirs = date_of(response.headers);
-      if (!theirs) return false;
-      const auto before = skew;
-      const auto difference = *theirs - system_clock::now();
-      if (difference - before < kSkew && before - difference < kSkew) return false;
-      skew = difference;
-      return true;
-    }
+  // Takes over the service's clock, if that is why it refused.
+  bool clock_mended(const CallError& failed, const Response& response) {
+    // The refusal of a HEAD has no code.
+    if (!is_skew(failed.code) && !(failed.status == 403 && response.body.empty())) return false;
+    const auto theirs = date_of(response.headers);
+    if (!theirs) return false;
+    const auto before = skew;
+    const auto difference = *theirs - system_clock::now();
+    if (difference - before < kSkew && before - difference < kSkew) return false;
+    skew = difference;
+    return true;
+  }
+
+  // Whether it may be sent again.
+  bool again(const Operation& call, const CallError& failed, const Response& response) const {
     if (failed.fate == CallError::Fate::unknown) return repeatable(name, call);
     if (is_throttling(failed.code, failed.status)) return true;
     if (any_of(failed.code, {"TransactionInProgressException"})) return true;
     return response.error && response.error->not_sent && !response.error->final;
+  }
+
+  // Full jitter: any pause up to the longest one, which doubles with each try.
+  milliseconds pause_after(int tried, bool throttled) {
+    auto longest = options.longest_first_pause * (throttled ? kThrottled : 1);
+    for (int i = 1; i < tried && longest < kLongestPause; ++i) longest *= 2;
+    return milliseconds(std::uniform_int_distribution<std::int64_t>(
+        0, std::min(longest, kLongestPause).count())(random));
   }
 };
 
@@ -209,9 +259,12 @@ Client::Client(std::string_view service, ClientOptions options)
     state.wrong = "no region: set AWS_REGION";
     return;
   }
-  if (state.options.endpoint.empty())
+  if (state.options.endpoint.empty()) {
     state.options.endpoint =
         endpoint_from_environment(service, state.service->endpoint, state.options.region);
+    state.own_endpoint =
+        std::string_view(state.options.endpoint).find(".amazonaws.com") != std::string_view::npos;
+  }
   state.signer.emplace(std::string(state.service->signing), state.options.region,
                        state.options.endpoint);
 }
@@ -219,6 +272,8 @@ Client::Client(std::string_view service, ClientOptions options)
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
+
+const std::string& Client::region() const { return state_->options.region; }
 
 Answer Client::call(std::string_view operation, const json::object& input) {
   const Operation one{std::string(operation), input};
@@ -228,48 +283,54 @@ Answer Client::call(std::string_view operation, const json::object& input) {
 std::vector<Answer> Client::call_all(std::span<const Operation> calls, std::size_t max_in_flight) {
   State& state = *state_;
   std::vector<Answer> answers(calls.size(), Answer(CallError{}));
-  std::vector<bool> uncertain(calls.size());
-  std::vector<std::size_t> left(calls.size());
-  for (std::size_t i = 0; i < calls.size(); ++i) left[i] = i;
-  auto credentials =
-      state.options.credentials ? state.options.credentials : credentials_from_environment();
-  if (state.wrong.empty() && !credentials) {
-    for (const std::size_t i : left)
-      answers[i] = state.error(calls[i], "",
-                               "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
-    return answers;
-  }
-  if (!state.wrong.empty()) {
-    for (const std::size_t i : left) answers[i] = state.error(calls[i], "", state.wrong);
-    return answers;
-  }
-  milliseconds longest = state.options.longest_first_pause;
-  for (int tried = 1; !left.empty(); ++tried) {
-    std::vector<Request> requests;
-    requests.reserve(left.size());
-    for (const std::size_t i : left) requests.push_back(state.request_for(calls[i], *credentials));
-    const auto responses = state.http.send_all(requests, max_in_flight);
-    std::vector<std::size_t> next;
-    for (std::size_t n = 0; n < left.size(); ++n) {
-      const std::size_t i = left[n];
-      answers[i] = state.answer_of(calls[i], responses[n]);
-      if (answers[i]) continue;
-      CallError failed = answers[i].error();
-      if (tried < state.options.tries && state.again(calls[i], failed, responses[n]))
-        next.push_back(i);
-      // A try before may have been done, and be why this one was refused.
-      if (failed.fate == CallError::Fate::unknown) uncertain[i] = true;
-      if (uncertain[i]) failed.fate = CallError::Fate::unknown;
-      answers[i] = std::move(failed);
+  struct Progress {
+    int tried = 0;
+    bool uncertain = false;  // a try before may have been done
+    bool clock_mended = false;
+  };
+  std::vector<Progress> all(calls.size());
+
+  const auto make = [&](std::size_t i) -> std::optional<Request> {
+    auto wrong = state.wrong;
+    if (wrong.empty()) {
+      const auto credentials =
+          state.options.credentials ? state.options.credentials : credentials_from_environment();
+      if (credentials) {
+        auto made = state.request_for(calls[i], *credentials);
+        if (auto* request = std::get_if<Request>(&made)) return std::move(*request);
+        wrong = std::get<std::string>(std::move(made));
+      } else {
+        wrong = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+      }
     }
-    left = std::move(next);
-    if (left.empty()) break;
-    // Full jitter: any pause up to the longest one, which doubles.
-    const auto pause = std::uniform_int_distribution<std::int64_t>(
-        0, std::min(longest, kLongestPause).count())(state.random);
-    std::this_thread::sleep_for(milliseconds(pause));
-    longest = std::min(longest * 2, kLongestPause);
-  }
+    auto failed = state.error(calls[i], "", std::move(wrong));
+    if (all[i].uncertain) failed.fate = CallError::Fate::unknown;
+    answers[i] = std::move(failed);
+    return std::nullopt;
+  };
+
+  const auto take = [&](std::size_t i, const Response& response) -> std::optional<milliseconds> {
+    auto& progress = all[i];
+    answers[i] = state.answer_of(calls[i], response);
+    if (answers[i]) return std::nullopt;
+    CallError failed = answers[i].error();
+    const bool mended = state.clock_mended(failed, response) && !progress.clock_mended;
+    const bool again = !mended && ++progress.tried < state.options.tries &&
+                       state.again(calls[i], failed, response);
+    // It may also be why this one was refused.
+    if (failed.fate == CallError::Fate::unknown) progress.uncertain = true;
+    if (progress.uncertain) failed.fate = CallError::Fate::unknown;
+    const bool throttled = is_throttling(failed.code, failed.status);
+    answers[i] = std::move(failed);
+    if (mended) {
+      progress.clock_mended = true;
+      return milliseconds(0);
+    }
+    if (!again) return std::nullopt;
+    return state.pause_after(progress.tried, throttled);
+  };
+
+  state.http.send_each(calls.size(), max_in_flight, make, take);
   return answers;
 }
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Calls of any operation of an AWS service, as its API reference names them: JSON in, JSON out.
+// Calls of any operation of an AWS service, as its API reference names them: JSON in, JSON out. The
+// services that we use ourselves have typed calls beside this: s3.h and its like.
 //
-//   aws::Client dynamodb("dynamodb", {.region = "eu-west-1"});
-//   const auto answer = dynamodb.call("GetItem", {{"TableName", "t"}, {"Key", {{"id", {{"S",
-//   "1"}}}}}}); if (!answer) log(answer.error().text());
+//   aws::Client ssm("ssm", {.region = "eu-west-1"});
+//   const auto answer = ssm.call("GetParameter", {{"Name", "threshold"}});
+//   if (!answer) log(answer.error().text());
 #pragma once
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -39,22 +41,29 @@ struct CallError {
   [[nodiscard]] std::string text() const;  // all of it but the body, for a person
 };
 
-class Answer {
+// What a call gave, or why it gave nothing.
+template <class T>
+class Reply {
  public:
-  Answer(boost::json::value value) : state_(std::move(value)) {}  // NOLINT(*-explicit-*)
-  Answer(CallError error) : state_(std::move(error)) {}           // NOLINT(*-explicit-*)
+  template <std::convertible_to<T> U = T>
+  Reply(U&& value) : state_(T(std::forward<U>(value))) {}  // NOLINT(*-explicit-*)
+  Reply(CallError error) : state_(std::move(error)) {}     // NOLINT(*-explicit-*)
 
-  explicit operator bool() const { return std::holds_alternative<boost::json::value>(state_); }
+  explicit operator bool() const { return std::holds_alternative<T>(state_); }
   // REQUIRES: it is one, it is none.
-  [[nodiscard]] boost::json::value& operator*() { return std::get<boost::json::value>(state_); }
-  [[nodiscard]] const boost::json::value& operator*() const {
-    return std::get<boost::json::value>(state_);
-  }
+  [[nodiscard]] T& operator*() { return std::get<T>(state_); }
+  [[nodiscard]] const T& operator*() const { return std::get<T>(state_); }
+  [[nodiscard]] T* operator->() { return &std::get<T>(state_); }
+  [[nodiscard]] const T* operator->() const { return &std::get<T>(state_); }
   [[nodiscard]] const CallError& error() const { return std::get<CallError>(state_); }
 
  private:
-  std::variant<boost::json::value, CallError> state_;
+  std::variant<T, CallError> state_;
 };
+
+using Answer = Reply<boost::json::value>;
+struct Nothing {};
+using Done = Reply<Nothing>;
 
 // One operation with its input, as the API reference has it.
 struct Operation {
@@ -73,8 +82,11 @@ struct ClientOptions {
   std::chrono::milliseconds longest_first_pause{100};
 };
 
-// Services of the JSON protocols and the Query protocol: dynamodb, ssm, secretsmanager, events,
-// logs, cloudwatch, sns, sts, cloudformation, and others of these forms (see services.h).
+// Services of the JSON and the Query protocols with all their operations (dynamodb, ssm,
+// secretsmanager, events, logs, cloudwatch, sns, sts, cloudformation, ...: services.cc), lambda and
+// s3 with those in rest_operations.cc. Input and answer have boto3's shapes; bytes that are the
+// whole body (`Body` of S3, `Payload` of Lambda) are texts of any bytes, bytes inside of JSON are
+// base64.
 //
 // Repeats what may be repeated, with full jitter between tries: what was throttled or never sent,
 // always; what may have been done already, only where twice is as good as once (reads, whole
@@ -89,6 +101,9 @@ class Client {
   ~Client();
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
+
+  // Empty: none is known, and no call can be made.
+  [[nodiscard]] const std::string& region() const;
 
   Answer call(std::string_view operation, const boost::json::object& input = {});
   // The answers in the order of `calls`, at most `max_in_flight` (1 or more) of them under way at a

@@ -9,7 +9,10 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <new>
+#include <queue>
+#include <unordered_map>
 
 namespace sosw::aws {
 namespace {
@@ -34,6 +37,15 @@ struct Exchange {
   List headers;
   int starts = 0;  // how often the request was about to go on the wire
   std::array<char, CURL_ERROR_SIZE> error{};
+};
+
+// What `send_each` keeps for each request under way.
+struct Slot {
+  Easy easy;
+  Exchange exchange;
+  std::size_t number = 0;
+  Request request;
+  Response response;
 };
 
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
@@ -126,7 +138,7 @@ void prepare(CURL* easy, const Request& request, Response& response, Exchange& e
   curl_easy_setopt(easy, CURLOPT_CAPATH,
                    nullptr);  // with a path libcurl reads all certificates anew for each connection
   if (!certificates().empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, certificates().c_str());
-  if (is_loopback(request.url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+  if (request.direct || is_loopback(request.url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   if (request.once) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
@@ -200,7 +212,7 @@ struct HttpClient::State {
   Easy single;
   Exchange single_exchange;
   Multi multi;
-  std::vector<Easy> idle;
+  std::vector<std::unique_ptr<Slot>> idle;
 };
 
 HttpClient::HttpClient() : state_(std::make_unique<State>()) {
@@ -226,6 +238,19 @@ Response HttpClient::send(const Request& request) {
 
 std::vector<Response> HttpClient::send_all(std::span<const Request> requests,
                                            std::size_t max_in_flight) {
+  std::vector<Response> responses(requests.size());
+  send_each(
+      requests.size(), max_in_flight, [&](std::size_t i) { return requests[i]; },
+      [&](std::size_t i, Response response) -> std::optional<std::chrono::milliseconds> {
+        responses[i] = std::move(response);
+        return std::nullopt;
+      });
+  return responses;
+}
+
+void HttpClient::send_each(std::size_t count, std::size_t max_in_flight, const Make& make,
+                           const Take& take) {
+  using Clock = std::chrono::steady_clock;
   auto& state = *state_;
   if (!state.multi) {
     state.multi.reset(curl_multi_init());
@@ -236,46 +261,75 @@ std::vector<Response> HttpClient::send_all(std::span<const Request> requests,
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
                     static_cast<long>(2 * max_in_flight));  // or kept ones are closed for new ones
 
-  std::vector<Response> responses(requests.size());
-  std::vector<Exchange> exchanges(std::min(requests.size(), max_in_flight));
-  std::vector<Exchange*> slots;
-  slots.reserve(exchanges.size());
-  for (auto& exchange : exchanges) slots.push_back(&exchange);
-
-  std::size_t next = 0;
-  std::size_t done = 0;
-  while (done < requests.size()) {
-    for (; next < requests.size() && !slots.empty(); ++next, slots.pop_back()) {
-      if (state.idle.empty()) {
-        state.idle.emplace_back(curl_easy_init());
-        check(state.idle.back() != nullptr);
-      }
-      CURL* easy = state.idle.back().release();
-      state.idle.pop_back();
-      prepare(easy, requests[next], responses[next], *slots.back());
-      curl_multi_add_handle(multi, easy);
+  std::size_t next = 0;  // of those that were never sent
+  using Pause = std::pair<Clock::time_point, std::size_t>;
+  std::priority_queue<Pause, std::vector<Pause>, std::greater<>> pausing;
+  std::unordered_map<CURL*, std::unique_ptr<Slot>> busy;
+  const auto leave = [&](Slot& slot) { curl_multi_remove_handle(multi, slot.easy.get()); };
+  struct Leaving {
+    std::unordered_map<CURL*, std::unique_ptr<Slot>>& busy;
+    const decltype(leave)& each;
+    ~Leaving() {
+      for (auto& [easy, slot] : busy) each(*slot);
     }
+  } const leaving{busy, leave};  // `make` and `take` may throw
+
+  while (true) {
+    while (busy.size() < max_in_flight) {
+      std::size_t number = 0;
+      if (!pausing.empty() && pausing.top().first <= Clock::now()) {
+        number = pausing.top().second;
+        pausing.pop();
+      } else if (next < count) {
+        number = next++;
+      } else {
+        break;
+      }
+      auto request = make(number);
+      if (!request) continue;
+      if (state.idle.empty()) {
+        state.idle.push_back(std::make_unique<Slot>());
+        state.idle.back()->easy.reset(curl_easy_init());
+        check(state.idle.back()->easy != nullptr);
+      }
+      auto slot = std::move(state.idle.back());
+      state.idle.pop_back();
+      slot->number = number;
+      slot->request = std::move(*request);
+      prepare(slot->easy.get(), slot->request, slot->response, slot->exchange);
+      CURL* easy = slot->easy.get();
+      busy.emplace(easy, std::move(slot));
+      check(curl_multi_add_handle(multi, easy) == CURLM_OK);
+    }
+    if (busy.empty() && pausing.empty()) return;
+
     int running = 0;
-    auto code = curl_multi_perform(multi, &running);
+    check(curl_multi_perform(multi, &running) == CURLM_OK);  // else no memory, or a defect of ours
+    bool answered = false;
     int left = 0;
     while (const auto* message = curl_multi_info_read(multi, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
-      CURL* easy = message->easy_handle;
+      answered = true;
       const auto result = message->data.result;
-      char* user = nullptr;
-      curl_easy_getinfo(easy, CURLINFO_PRIVATE, &user);
-      auto* exchange = reinterpret_cast<Exchange*>(user);
-      finish(easy, result, *exchange);
-      curl_multi_remove_handle(multi, easy);
-      state.idle.emplace_back(easy);
-      slots.push_back(exchange);
-      ++done;
+      const auto found = busy.find(message->easy_handle);
+      auto slot = std::move(found->second);
+      busy.erase(found);
+      finish(slot->easy.get(), result, slot->exchange);
+      leave(*slot);
+      const auto number = slot->number;
+      auto response = std::move(slot->response);
+      state.idle.push_back(std::move(slot));
+      if (const auto pause = take(number, std::move(response)))
+        pausing.emplace(Clock::now() + *pause, number);
     }
-    if (code == CURLM_OK && done < requests.size() && (next == requests.size() || slots.empty()))
-      code = curl_multi_poll(multi, nullptr, 0, 1'000, nullptr);
-    check(code == CURLM_OK);  // anything else is no memory, or a defect of ours
+    if (answered) continue;
+    auto wait = std::chrono::milliseconds(1'000);
+    if (!pausing.empty() && busy.size() < max_in_flight)
+      wait = std::clamp(
+          std::chrono::ceil<std::chrono::milliseconds>(pausing.top().first - Clock::now()),
+          std::chrono::milliseconds(0), wait);
+    check(curl_multi_poll(multi, nullptr, 0, static_cast<int>(wait.count()), nullptr) == CURLM_OK);
   }
-  return responses;
 }
 
 }  // namespace sosw::aws

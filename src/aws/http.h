@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +30,7 @@ struct Request {
   // At most one copy goes on the wire: on a connection of its own, never repeated. Otherwise a
   // request that met a kept connection just closed by its peer is sent again on a new one.
   bool once = false;
+  bool direct = false;  // by no proxy
 };
 
 // Why there is no answer.
@@ -64,6 +66,16 @@ class HttpClient {
   // The answers in the order of `requests`, at most `max_in_flight` (1 or more) of them under way
   // at a time.
   std::vector<Response> send_all(std::span<const Request> requests, std::size_t max_in_flight);
+
+  // Makes the request of that number when it is its turn; nothing: it is not sent, nor asked for
+  // again.
+  using Make = std::function<std::optional<Request>(std::size_t)>;
+  // Takes the answer to the request of that number, and says after which pause it is made and sent
+  // again; nothing: it is done.
+  using Take = std::function<std::optional<std::chrono::milliseconds>(std::size_t, Response)>;
+  // Sends `count` requests, at most `max_in_flight` (1 or more) under way at a time. Those that
+  // pause hold no place.
+  void send_each(std::size_t count, std::size_t max_in_flight, const Make& make, const Take& take);
 
  private:
   struct State;

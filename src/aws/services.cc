@@ -26,6 +26,8 @@ const Service* find_service(std::string_view name) {
       Service{"sts", "sts", "sts", Protocol::query, "2011-06-15", ""},
       Service{"cloudformation", "cloudformation", "cloudformation", Protocol::query, "2010-05-15",
               ""},
+      Service{"lambda", "lambda", "lambda", Protocol::rest_json},
+      Service{"s3", "s3", "s3", Protocol::rest_xml},
   };
   const auto* const found = std::find_if(kServices.begin(), kServices.end(),
                                          [&](const Service& one) { return one.name == name; });

@@ -7,8 +7,10 @@
 namespace sosw::aws {
 
 enum class Protocol {
-  json,   // POST / with X-Amz-Target
-  query,  // POST / of a form; XML comes back
+  json,       // POST / with X-Amz-Target
+  query,      // POST / of a form; XML comes back
+  rest_json,  // a method and a path for each operation: rest.h
+  rest_xml,
 };
 
 struct Service {
@@ -16,8 +18,8 @@ struct Service {
   std::string_view endpoint;  // first part of its host name
   std::string_view signing;   // its name in signatures
   Protocol protocol;
-  std::string_view version;  // json: "1.0" or "1.1"; query: date of the API
-  std::string_view target;   // json: before the operation in X-Amz-Target
+  std::string_view version = {};  // json: "1.0" or "1.1"; query: date of the API
+  std::string_view target = {};   // json: before the operation in X-Amz-Target
 };
 
 // Null: not known here.

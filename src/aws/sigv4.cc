@@ -3,87 +3,20 @@
 #include "aws/sigv4.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
-#include <new>
-#include <span>
+
+#include "aws/sha256.h"
 
 namespace sosw::aws {
 namespace {
 
-using Digest = std::array<unsigned char, 32>;
-using Bytes = std::span<const unsigned char>;
-
-constexpr std::string_view kHex = "0123456789abcdef";
-
-Bytes bytes(std::string_view text) {
-  return {reinterpret_cast<const unsigned char*>(text.data()), text.size()};
-}
-
-// SHA-256 of two pieces as if they were one. The algorithm is fetched once: OpenSSL 3 is slow at
-// finding it.
-Digest sha256(Bytes a, Bytes b = {}) {
-  static EVP_MD* const kAlgorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
-  struct Free {
-    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-  };
-  thread_local std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
-  Digest digest{};
-  if (!context || EVP_DigestInit_ex2(context.get(), kAlgorithm, nullptr) != 1 ||
-      EVP_DigestUpdate(context.get(), a.data(), a.size()) != 1 ||
-      EVP_DigestUpdate(context.get(), b.data(), b.size()) != 1 ||
-      EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1)
-    throw std::bad_alloc();  // SHA-256 has no other way to fail
-  return digest;
-}
-
-Digest hmac(Bytes key, std::string_view message) {
-  std::array<unsigned char, 64> inner{};
-  if (key.size() > inner.size()) {
-    const auto short_key = sha256(key);
-    std::copy(short_key.begin(), short_key.end(), inner.begin());
-  } else {
-    std::copy(key.begin(), key.end(), inner.begin());
-  }
-  auto outer = inner;
-  for (auto& byte : inner) byte ^= 0x36;
-  for (auto& byte : outer) byte ^= 0x5c;
-  return sha256(outer, sha256(inner, bytes(message)));
-}
-
-std::string hex(const Digest& digest) {
-  std::string text;
-  text.reserve(2 * digest.size());
-  for (const auto byte : digest) {
-    text += kHex[byte >> 4];
-    text += kHex[byte & 15];
-  }
-  return text;
-}
-
-std::string encode(std::string_view text, bool keep_slash) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  for (const char c : text) {
-    if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-        c == '_' || c == '.' || c == '~' || (c == '/' && keep_slash)) {
-      out += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
-    }
-  }
-  return out;
-}
-
-std::string encode(const std::vector<std::pair<std::string, std::string>>& query) {
+std::string query_text(const std::vector<std::pair<std::string, std::string>>& query) {
   std::vector<std::pair<std::string, std::string>> pairs;
   pairs.reserve(query.size());
   for (const auto& [key, value] : query)
-    pairs.emplace_back(encode(key, false), encode(value, false));
+    pairs.emplace_back(percent_encoded(key, false), percent_encoded(value, false));
   std::sort(pairs.begin(), pairs.end());
   std::string out;
   for (const auto& [key, value] : pairs) {
@@ -118,21 +51,38 @@ std::string trim(std::string_view text) {
 
 }  // namespace
 
+std::string percent_encoded(std::string_view text, bool keep_slash) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  for (const char c : text) {
+    if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+        c == '_' || c == '.' || c == '~' || (c == '/' && keep_slash)) {
+      out += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', "0123456789ABCDEF"[byte >> 4], "0123456789ABCDEF"[byte & 15]};
+    }
+  }
+  return out;
+}
+
 Signer::Signer(std::string service, std::string region, std::string_view endpoint)
     : service_(std::move(service)), region_(std::move(region)) {
   while (endpoint.ends_with('/')) endpoint.remove_suffix(1);
   const auto scheme = endpoint.find("://");
   const auto host = scheme == endpoint.npos ? 0 : scheme + 3;
   const auto path = std::min(endpoint.find('/', host), endpoint.size());
-  scheme_and_host_ = endpoint.substr(0, path);
+  scheme_ = endpoint.substr(0, host);
   host_ = endpoint.substr(host, path - host);
   prefix_ = endpoint.substr(path);
 }
 
-const Signer::Digest& Signer::signing_key(const std::string& secret, std::string_view day) {
+const std::string& Signer::signing_key(const std::string& secret, std::string_view day) {
   if (key_secret_ != secret || key_day_ != day) {
-    const auto of_day = hmac(bytes("AWS4" + secret), day);
-    key_ = hmac(hmac(hmac(of_day, region_), service_), "aws4_request");
+    auto key = hmac_sha256("AWS4" + secret, day);
+    for (const std::string_view part : {region_, service_, std::string("aws4_request")})
+      key = hmac_sha256(bytes_of(key), part);
+    key_ = bytes_of(key);
     key_secret_ = secret;
     key_day_ = day;
   }
@@ -150,9 +100,10 @@ Request Signer::sign(Call call, const Credentials& credentials,
   const bool s3 = service_ == "s3";
 
   Request request{.method = std::move(call.method), .headers = std::move(call.headers)};
-  const auto body_hash = hex(sha256(bytes(call.body)));
+  const auto body_hash = hex(sha256(call.body));
   request.body = std::move(call.body);
-  request.headers.emplace_back("Host", host_);
+  const auto host = call.host_prefix + host_;
+  request.headers.emplace_back("Host", host);
   request.headers.emplace_back("X-Amz-Date", time);
   if (!credentials.session_token.empty())
     request.headers.emplace_back("X-Amz-Security-Token", credentials.session_token);
@@ -169,21 +120,22 @@ Request Signer::sign(Call call, const Credentials& credentials,
     names += name;
   }
 
-  const auto path = encode(prefix_ + call.path, true);
-  const auto query = encode(call.query);
-  auto to_hash = fmt::format("{}\n{}\n{}\n", request.method, s3 ? path : encode(path, true), query);
+  const auto path = percent_encoded(prefix_ + call.path, true);
+  const auto query = query_text(call.query);
+  auto to_hash =
+      fmt::format("{}\n{}\n{}\n", request.method, s3 ? path : percent_encoded(path, true), query);
   for (const auto& [name, value] : canonical) to_hash += fmt::format("{}:{}\n", name, value);
   to_hash += fmt::format("\n{}\n{}", names, body_hash);
 
   const auto scope = fmt::format("{}/{}/{}/aws4_request", day, region_, service_);
   const auto to_sign =
-      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, hex(sha256(bytes(to_hash))));
-  const auto signature = hex(hmac(signing_key(credentials.secret_access_key, day), to_sign));
+      fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", time, scope, hex(sha256(to_hash)));
+  const auto signature = hex(hmac_sha256(signing_key(credentials.secret_access_key, day), to_sign));
   request.headers.emplace_back(
       "Authorization",
       fmt::format("AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}",
                   credentials.access_key_id, scope, names, signature));
-  request.url = scheme_and_host_ + path;
+  request.url = scheme_ + host + path;
   if (!query.empty()) request.url += '?' + query;
   return request;
 }

@@ -2,7 +2,6 @@
 // AWS Signature Version 4.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -21,7 +20,11 @@ struct Call {
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in any order
   Headers headers;                                         // all of them are signed
   std::string body;
+  std::string host_prefix{};  // "bucket.": before the endpoint's host name
 };
+
+// Every byte but letters, digits and -_.~ as %XX.
+std::string percent_encoded(std::string_view text, bool keep_slash);
 
 // Makes requests that a service accepts. Path and query are encoded here, once, and the query
 // sorted, so what is signed is what goes on the wire. Keeps the derived key of the day. Not for use
@@ -38,17 +41,16 @@ class Signer {
                std::chrono::system_clock::time_point now);
 
  private:
-  using Digest = std::array<unsigned char, 32>;
-  const Digest& signing_key(const std::string& secret, std::string_view day);
+  const std::string& signing_key(const std::string& secret, std::string_view day);
 
   std::string service_;
   std::string region_;
-  std::string scheme_and_host_;
+  std::string scheme_;  // "https://"
   std::string host_;
   std::string prefix_;
   std::string key_secret_;
   std::string key_day_;
-  Digest key_{};
+  std::string key_;
 };
 
 }  // namespace sosw::aws
