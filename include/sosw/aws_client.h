@@ -16,16 +16,21 @@
 namespace sosw {
 
 struct AwsClientOptions {
-  std::string region;  // empty: AWS_REGION, AWS_DEFAULT_REGION
-  std::string
-      endpoint;  // URL; empty: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, else AWS itself
+  // Empty: AWS_REGION, AWS_DEFAULT_REGION, that of the profile (AWS_PROFILE), that of the instance.
+  std::string region;
+  // URL; empty: AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, `endpoint_url` of the profile, else
+  // AWS itself.
+  std::string endpoint;
   std::chrono::milliseconds timeout{60'000};  // of one try
   int tries = 5;                              // 1 or more
 };
 
-// Credentials are those of the environment, as in a Lambda function. A call that was throttled, or
-// for certain not received, is repeated with growing pauses; one that may have been done already
-// only where twice is as good as once: a read, a whole write, never a message or a counter.
+// Credentials come from where AWS's own tools have them: the environment (as in a Lambda function),
+// the profile in ~/.aws, the container, the instance. They are renewed before they expire.
+//
+// A call that was throttled, or for certain not received, is repeated with growing pauses; one that
+// may have been done already only where twice is as good as once: a read, a whole write, never a
+// message or a counter.
 //
 // Keeps its connections. For one thread at a time.
 class AwsClient {

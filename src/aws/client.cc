@@ -10,10 +10,12 @@
 #include <ctime>
 #include <random>
 
+#include "aws/endpoints.h"
 #include "aws/http.h"
 #include "aws/query.h"
 #include "aws/rest.h"
 #include "aws/services.h"
+#include "aws/shared_files.h"
 #include "aws/sigv4.h"
 #include "aws/xml.h"
 
@@ -46,6 +48,11 @@ bool is_throttling(std::string_view code, int status) {
 bool is_skew(std::string_view code) {
   return any_of(code, {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture",
                        "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"});
+}
+
+bool is_refused_key(std::string_view code) {
+  return any_of(code, {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException",
+                       "InvalidClientTokenId", "InvalidAccessKeyId"});
 }
 
 std::string_view text_in(const json::object& object, std::initializer_list<std::string_view> keys) {
@@ -226,6 +233,20 @@ struct Client::State {
     return true;
   }
 
+  std::variant<Credentials, std::string> credentials() const {
+    if (options.credentials) return *options.credentials;
+    return credentials_of_process().get();
+  }
+
+  // Whether others are to be had, if these are why it refused.
+  bool credentials_mended(const CallError& failed, const Credentials& refused) const {
+    if (options.credentials || !is_refused_key(failed.code)) return false;
+    credentials_of_process().refused(refused);
+    const auto found = credentials_of_process().get();
+    const auto* others = std::get_if<Credentials>(&found);
+    return others && *others != refused;
+  }
+
   // Whether it may be sent again.
   bool again(const Operation& call, const CallError& failed, const Response& response) const {
     if (failed.fate == CallError::Fate::unknown) return repeatable(name, call);
@@ -254,16 +275,18 @@ Client::Client(std::string_view service, ClientOptions options)
     state.wrong = fmt::format("the service '{}' is not known here", service);
     return;
   }
-  if (state.options.region.empty()) state.options.region = region_from_environment();
+  if (state.options.region.empty()) state.options.region = find_region();
   if (state.options.region.empty()) {
-    state.wrong = "no region: set AWS_REGION";
+    state.wrong = fmt::format(
+        "no region: set AWS_REGION, or `region` of the profile '{}' in the configuration file of "
+        "AWS",
+        profile_name());
     return;
   }
   if (state.options.endpoint.empty()) {
-    state.options.endpoint =
-        endpoint_from_environment(service, state.service->endpoint, state.options.region);
-    state.own_endpoint =
-        std::string_view(state.options.endpoint).find(".amazonaws.com") != std::string_view::npos;
+    auto found = find_endpoint(*state.service, state.options.region);
+    state.options.endpoint = std::move(found.url);
+    state.own_endpoint = found.own;
   }
   state.signer.emplace(std::string(state.service->signing), state.options.region,
                        state.options.endpoint);
@@ -286,21 +309,22 @@ std::vector<Answer> Client::call_all(std::span<const Operation> calls, std::size
   struct Progress {
     int tried = 0;
     bool uncertain = false;  // a try before may have been done
-    bool clock_mended = false;
+    bool mended = false;     // the reason of a refusal, once
+    Credentials credentials;
   };
   std::vector<Progress> all(calls.size());
 
   const auto make = [&](std::size_t i) -> std::optional<Request> {
     auto wrong = state.wrong;
     if (wrong.empty()) {
-      const auto credentials =
-          state.options.credentials ? state.options.credentials : credentials_from_environment();
-      if (credentials) {
+      auto found = state.credentials();
+      if (auto* credentials = std::get_if<Credentials>(&found)) {
+        all[i].credentials = *credentials;
         auto made = state.request_for(calls[i], *credentials);
         if (auto* request = std::get_if<Request>(&made)) return std::move(*request);
         wrong = std::get<std::string>(std::move(made));
       } else {
-        wrong = "no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+        wrong = std::get<std::string>(std::move(found));
       }
     }
     auto failed = state.error(calls[i], "", std::move(wrong));
@@ -314,7 +338,9 @@ std::vector<Answer> Client::call_all(std::span<const Operation> calls, std::size
     answers[i] = state.answer_of(calls[i], response);
     if (answers[i]) return std::nullopt;
     CallError failed = answers[i].error();
-    const bool mended = state.clock_mended(failed, response) && !progress.clock_mended;
+    const bool mended =
+        !progress.mended && (state.clock_mended(failed, response) ||
+                             state.credentials_mended(failed, progress.credentials));
     const bool again = !mended && ++progress.tried < state.options.tries &&
                        state.again(calls[i], failed, response);
     // It may also be why this one was refused.
@@ -323,7 +349,7 @@ std::vector<Answer> Client::call_all(std::span<const Operation> calls, std::size
     const bool throttled = is_throttling(failed.code, failed.status);
     answers[i] = std::move(failed);
     if (mended) {
-      progress.clock_mended = true;
+      progress.mended = true;
       return milliseconds(0);
     }
     if (!again) return std::nullopt;

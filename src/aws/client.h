@@ -72,9 +72,10 @@ struct Operation {
 };
 
 struct ClientOptions {
-  std::string region;    // empty: of the environment
-  std::string endpoint;  // URL; empty: of the environment, else the service's own in the region
-  std::optional<Credentials> credentials;  // none: of the environment
+  std::string region;    // empty: find_region()
+  std::string endpoint;  // URL; empty: find_endpoint()
+  std::optional<Credentials>
+      credentials;  // none: credentials_of_process(), looked at before each try
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};  // of one try
   int tries = 5;                              // 1 or more

@@ -14,7 +14,8 @@ enum class Protocol {
 };
 
 struct Service {
-  std::string_view name;      // as boto3 and the variables AWS_ENDPOINT_URL_* have it
+  std::string_view name;      // as boto3 has it
+  std::string_view id;        // as the variables AWS_ENDPOINT_URL_* have it
   std::string_view endpoint;  // first part of its host name
   std::string_view signing;   // its name in signatures
   Protocol protocol;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "aws/credentials.h"
+#include "aws/endpoints.h"
 #include "sdk/runtime_api.h"
 
 namespace sosw::sdk {
@@ -55,12 +56,12 @@ std::optional<std::string> Reporter::send(Report report,
                        assistant_, why);
   };
   if (!lambda_) {
-    auto credentials = aws::credentials_from_environment();
-    if (!credentials) return failure("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
-    auto region = aws::region_from_environment();
+    auto found = aws::credentials_of_process().get();
+    if (auto* wrong = std::get_if<std::string>(&found)) return failure(std::move(*wrong));
+    auto region = aws::find_region();
     if (region.empty()) region = "us-east-1";
-    lambda_.emplace(*std::move(credentials), region,
-                    aws::endpoint_from_environment("lambda", "lambda", region));
+    lambda_.emplace(std::get<aws::Credentials>(std::move(found)), region,
+                    aws::find_endpoint(*aws::find_service("lambda"), region).url);
   }
 
   cut_details(report.stats, report.result, kMaxDetails);

@@ -353,6 +353,9 @@ TEST_F(Runtime, reports_nothing_after_the_deadline) {
 
 TEST_F(Runtime, needs_credentials_for_a_report) {
   set("AWS_ACCESS_KEY_ID", "");
+  set("AWS_CONFIG_FILE", "/dev/null");
+  set("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+  set("AWS_EC2_METADATA_DISABLED", "true");
   add_event(R"({"task_id":"t1","rows":1})");
   EXPECT_EQ(run<Adder>(), 0);
   ASSERT_THAT(sent(), SizeIs(1));
