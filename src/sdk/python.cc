@@ -75,6 +75,75 @@ std::string text_repr(std::string_view text) {
   return out + quote;
 }
 
+void append_json_text(std::string_view text, std::string& out) {
+  const auto unit = [&](char32_t c) { out += fmt::format("\\u{:04x}", static_cast<unsigned>(c)); };
+  out += '"';
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t c = next_character(text, at);
+    constexpr std::string_view kShort = "\"\"\\\\\nn\rr\tt\bb\ff";
+    std::size_t known = 0;
+    while (known < kShort.size() && static_cast<unsigned char>(kShort[known]) != c) known += 2;
+    if (known < kShort.size()) {
+      out += {'\\', kShort[known + 1]};
+    } else if (c >= 0x20 && c < 0x7F) {
+      out += static_cast<char>(c);
+    } else if (c > 0x10FFFF) {
+      unit(0xFFFD);
+    } else if (c > 0xFFFF) {
+      unit(0xD800 + ((c - 0x10000) >> 10U));
+      unit(0xDC00 + ((c - 0x10000) & 0x3FFU));
+    } else {
+      unit(c);
+    }
+  }
+  out += '"';
+}
+
+void append_json(const json::value& value, std::string& out) {
+  std::string_view before;
+  switch (value.kind()) {
+    case json::kind::null:
+      out += "null";
+      break;
+    case json::kind::bool_:
+      out += value.get_bool() ? "true" : "false";
+      break;
+    case json::kind::double_:
+      if (std::isfinite(value.get_double()))
+        out += float_repr(value.get_double());
+      else
+        out += std::isnan(value.get_double()) ? "NaN"
+               : value.get_double() < 0       ? "-Infinity"
+                                              : "Infinity";
+      break;
+    case json::kind::string:
+      append_json_text(value.get_string(), out);
+      break;
+    case json::kind::array:
+      out += '[';
+      for (const auto& element : value.get_array()) {
+        out += before;
+        append_json(element, out);
+        before = ", ";
+      }
+      out += ']';
+      break;
+    case json::kind::object:
+      out += '{';
+      for (const auto& member : value.get_object()) {
+        out += before;
+        append_json_text(member.key(), out);
+        out += ": ";
+        append_json(member.value(), out);
+        before = ", ";
+      }
+      out += '}';
+      break;
+    default:
+      out += to_repr(value);
+  }
+}
+
 // A number as Python compares it.
 struct Number {
   bool is_whole;
@@ -256,6 +325,12 @@ std::string to_repr(const json::value& value) {
     }
   }
   return {};
+}
+
+std::string to_json(const json::value& value) {
+  std::string out;
+  append_json(value, out);
+  return out;
 }
 
 std::int64_t to_int(const json::value& value) {

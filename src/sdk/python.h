@@ -20,6 +20,9 @@ bool equal(const json::value& a, const json::value& b);
 // str() and repr() of the value: True, None, 1e+22, ['a', 1.0], {'k': None}.
 std::string to_str(const json::value& value);
 std::string to_repr(const json::value& value);
+// json.dumps() of the value: ", " and ": " between, ASCII only. Bytes that are no UTF-8 become
+// U+FFFD.
+std::string to_json(const json::value& value);
 
 // int() of the value: a number without its fraction, or a text with a whole number. Throws
 // ValueError for a text that is none and what 64 bits cannot hold, TypeError for other values.

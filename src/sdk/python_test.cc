@@ -21,6 +21,19 @@ TEST(Python, WritesValuesAsStrDoes) {
   EXPECT_EQ(to_str(json::object{{"k", {{"l", false}}}}), "{'k': {'l': False}}");
 }
 
+TEST(Python, WritesJsonAsDumpsDoes) {
+  const json::value value = {{"a", {1, 1.0, -2.5e-7, true, nullptr}},
+                             {"\u00e9\U0001F600", "x\"y\\z\n\t\x01\x7f"},
+                             {"e", json::object()},
+                             {"l", json::array()}};
+  EXPECT_EQ(to_json(value),
+            "{\"a\": [1, 1.0, -2.5e-07, true, null], \"\\u00e9\\ud83d\\ude00\": "
+            "\"x\\\"y\\\\z\\n\\t\\u0001\\u007f\", \"e\": {}, \"l\": []}");
+  EXPECT_EQ(to_json(std::nan("")), "NaN");
+  EXPECT_EQ(to_json(-HUGE_VAL), "-Infinity");
+  EXPECT_EQ(to_json(json::value(json::string("a\xff"))), "\"a\\ufffd\"");
+}
+
 TEST(Python, WritesFloatsInTheShortestForm) {
   EXPECT_EQ(to_str(1.0), "1.0");
   EXPECT_EQ(to_str(0.1), "0.1");

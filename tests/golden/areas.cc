@@ -6,8 +6,8 @@ namespace sosw::golden {
 
 const std::vector<Area>& areas() {
   static const std::vector<Area> kAreas = {
-      arn_area(),      chunking_area(), flow_area(),  health_area(),         helpers_area(),
-      labourer_area(), payload_area(),  retry_area(), scheduler_file_area(),
+      arn_area(),     chunking_area(), dynamo_area(),  flow_area(),  health_area(),
+      helpers_area(), labourer_area(), payload_area(), retry_area(), scheduler_file_area(),
   };
   return kAreas;
 }

@@ -8,6 +8,7 @@ namespace sosw::golden {
 
 Area arn_area();
 Area chunking_area();
+Area dynamo_area();
 Area flow_area();
 Area health_area();
 Area helpers_area();
