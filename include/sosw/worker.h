@@ -22,16 +22,40 @@
 namespace sosw {
 
 // When the event is a task (has a `task_id`), its fate is reported to the WorkerAssistant before
-// the invocation ends: completed with stats() and result() when the call returns, failed with
-// stats(), result(), `error` and `error_type` when it throws. A report is repeated until it is
-// acknowledged; one that cannot be delivered fails the invocation. Stats and results above 300 KB
-// together are cut, the largest first.
+// the invocation ends: completed with the figures of the invocation and result() when the call
+// returns, failed with these, `error` and `error_type` when it throws. A report is repeated until
+// it is acknowledged; one that cannot be delivered fails the invocation. Stats and results above
+// 300 KB together are cut, the largest first. Of the figures those named `total_*` are not sent.
 //
 // The WorkerAssistant is the function named by `sosw_worker_assistant_lambda` in the config, else
 // by the environment variable of that name, else "sosw_worker_assistant".
 class Worker : public Processor {
  public:
-  using Processor::Processor;
+  explicit Worker(boost::json::object custom_config = {});
+  ~Worker() override;
+
+  // The base's own, for those who call it last as in the original: when the event is a task,
+  // reports its completion now instead of later, then does what Processor's does. Throws
+  // RuntimeError when it could not be reported.
+  boost::json::value operator()(const boost::json::object& event) override = 0;
+
+  // Reports the fate of a task now, with stats() and result() as they are. Of the task of the
+  // current event nothing more is reported then, whatever the call does. Throws RuntimeError when
+  // it could not be reported.
+  void mark_task_as_completed(const boost::json::value& task_id);
+  void mark_task_as_failed(const boost::json::value& task_id);
+
+ protected:
+  void succeeded(const boost::json::object& event) override;
+  void failed(const boost::json::object& event, std::string_view error_type,
+              std::string_view error_message) override;
+
+ private:
+  struct Reporting;
+  void report(bool failed, const boost::json::value& task_id, const boost::json::value* claim,
+              const boost::json::object& error);
+
+  std::unique_ptr<Reporting> reporting_;
 };
 
 namespace detail {

@@ -359,6 +359,23 @@ double to_float(const json::value& value) {
   throw TypeError(fmt::format("{} ({}) is not a number", to_repr(value), kind_name(value)));
 }
 
+void add_number(json::value& sum, const json::value& n) {
+  const auto whole = [](const json::value& value) -> std::optional<std::int64_t> {
+    if (value.is_bool()) return value.get_bool() ? 1 : 0;
+    if (value.is_int64()) return value.get_int64();
+    return value.is_number() ? std::nullopt : std::optional<std::int64_t>(0);
+  };
+  const auto a = whole(sum);
+  const auto b = whole(n);
+  std::int64_t both = 0;
+  if (a && b && !__builtin_add_overflow(*a, *b, &both)) {
+    sum = both;
+  } else {
+    const double first = a ? static_cast<double>(*a) : sum.to_number<double>();
+    sum = first + (b ? static_cast<double>(*b) : n.to_number<double>());
+  }
+}
+
 std::string_view kind_name(const json::value& value) {
   switch (value.kind()) {
     case json::kind::null:

@@ -30,6 +30,10 @@ std::int64_t to_int(const json::value& value);
 // float() of the value. Throws ValueError, TypeError.
 double to_float(const json::value& value);
 
+// sum += n for numbers, true and false among them; what is no number in `sum` counts as 0. Beyond
+// 64 bits it goes on as a double. REQUIRES: n is one of these
+void add_number(json::value& sum, const json::value& n);
+
 // "text", "object", ... for a message.
 std::string_view kind_name(const json::value& value);
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The loop of a function: next event, call, report, response.
-#include <cxxabi.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -16,13 +15,14 @@
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
-#include <typeinfo>
 #include <vector>
 
-#include "sdk/report.h"
+#include "sdk/environment.h"
+#include "sdk/invocation.h"
 #include "sdk/runtime_api.h"
 #include "sosw/worker.h"
 
@@ -34,15 +34,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxResponse = 6'291'556;  // of Lambda, in bytes
 constexpr int kFailedPolls = 3;                  // in a row, then the runtime is taken for gone
-constexpr std::string_view kAssistant = "sosw_worker_assistant";
-constexpr const char* kAssistantSetting = "sosw_worker_assistant_lambda";
-
-std::string environment(const char* name) {
-  const char* value =
-      std::getenv(name);  // NOLINT(concurrency-mt-unsafe): read before threads start
-  return value ? value : "";
-}
-
 int number_or(const std::string& text, int otherwise) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -50,53 +41,7 @@ int number_or(const std::string& text, int otherwise) {
                                                                                    : otherwise;
 }
 
-void log(std::string_view message) { fmt::print(stderr, "sosw: {}\n", message); }
-
-std::string readable(const std::type_info* type) {
-  if (!type) return "unknown";
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> name(
-      abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), std::free);
-  return name ? name.get() : type->name();
-}
-
-// Runs code of the user: the one place where its exceptions end.
-template <class Call>
-std::optional<FunctionError> run_user_code(Call call) {
-  try {
-    call();
-    return std::nullopt;
-  } catch (const std::exception& e) {
-    return FunctionError{readable(&typeid(e)), e.what()};
-  } catch (...) {
-    auto type = readable(abi::__cxa_current_exception_type());
-    auto message = "an exception of type " + type;
-    return FunctionError{std::move(type), std::move(message)};
-  }
-}
-
-// What Python takes for true.
-bool is_truthy(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return false;
-    case json::kind::bool_:
-      return value.get_bool();
-    case json::kind::int64:
-      return value.get_int64() != 0;
-    case json::kind::uint64:
-      return value.get_uint64() != 0;
-    case json::kind::double_:
-      return value.get_double() != 0;
-    case json::kind::string:
-      return !value.get_string().empty();
-    case json::kind::array:
-      return !value.get_array().empty();
-    case json::kind::object:
-      return !value.get_object().empty();
-  }
-  return false;
-}
+void complain(std::string_view message) { fmt::print(stderr, "sosw: {}\n", message); }
 
 // Tracing libraries look for the trace in the environment. setenv() would keep each value it was
 // ever given, so the variable lives in a buffer of ours.
@@ -139,6 +84,12 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   [[nodiscard]] int fd() const { return fd_; }
+  // As if it had come.
+  void raise() const {
+    stop_raised = true;
+    const std::uint64_t one = 1;
+    (void)!write(fd_, &one, sizeof one);
+  }
   [[nodiscard]] static bool raised() { return stop_raised; }
   // True as soon as the signal came, false after `ms` without it.
   [[nodiscard]] bool wait(int ms) const {
@@ -161,33 +112,26 @@ Context function_context() {
   return context;
 }
 
-std::string assistant_of(const Processor& processor) {
-  if (const auto* name = processor.config().if_contains(kAssistantSetting);
-      name && name->is_string())
-    return std::string(std::string_view(name->get_string()));
-  auto name = environment(kAssistantSetting);
-  return name.empty() ? std::string(kAssistant) : name;
-}
-
 }  // namespace
 
 // Serves one invocation at a time with one Processor.
 class FunctionLoop {
  public:
   FunctionLoop(const std::string& address, const StopSignal& stop,
-               std::unique_ptr<Processor> processor, bool alone)
+               std::shared_ptr<Processor> processor, bool alone)
       : api_(address, stop.fd()),
         stop_(stop),
         processor_(std::move(processor)),
         context_(function_context()),
         alone_(alone) {
     parser_options_.max_depth = 512;
-    if (dynamic_cast<Worker*>(processor_.get())) reporter_.emplace(assistant_of(*processor_));
-    processor_->context_ = &context_;
+    processor_->start();
   }
 
-  // Until the runtime or a signal ends it: 0, or 1 when the runtime is lost.
+  // Until the runtime or a signal ends it: 0, or 1 when the runtime is lost or the function has
+  // died.
   int serve() {
+    current_processor() = processor_;
     json::parser parser({}, parser_options_);
     RuntimeApi::Event event;
     for (int failed = 0; !StopSignal::raised();) {
@@ -195,12 +139,13 @@ class FunctionLoop {
         case RuntimeApi::Poll::event:
           failed = 0;
           handle(event, parser);
+          if (died_) return 1;
           break;
         case RuntimeApi::Poll::stopped:
         case RuntimeApi::Poll::ended:
           return 0;
         case RuntimeApi::Poll::failed:
-          log(api_.problem());
+          complain(api_.problem());
           if (++failed == kFailedPolls) return 1;
           if (stop_.wait(100 << failed)) return 0;
       }
@@ -222,7 +167,7 @@ class FunctionLoop {
       error = post_response();
     }
     if (error && api_.post_error(context_.aws_request_id, *error) != RuntimeApi::Posted::done)
-      log(api_.problem());
+      complain(api_.problem());
   }
 
   std::optional<FunctionError> begin(const RuntimeApi::Event& event) {
@@ -254,27 +199,15 @@ class FunctionLoop {
       return FunctionError{"Runtime.InvalidEvent",
                            fmt::format("the event must be a JSON object, not {}",
                                        std::string_view(json::to_string(parsed.kind())))};
-    const auto& fields = parsed.get_object();
-
-    processor_->stats_.clear();
-    processor_->result_.clear();
-    auto error = run_user_code([&] { response = (*processor_)(fields); });
-    const auto* task_id = fields.if_contains("task_id");
-    if (!reporter_ || !task_id || !is_truthy(*task_id)) return error;
-
-    Report report{.failed = error.has_value(),
-                  .task_id = *task_id,
-                  .stats = std::move(processor_->stats_),
-                  .result = std::move(processor_->result_)};
-    if (const auto* claim = fields.if_contains("claim")) report.claim = *claim;
-    if (error) {
-      report.result["error"] = error->message;
-      report.result["error_type"] = error->type;
+    try {
+      response = Invocation::run(*processor_, parsed.get_object(), context_);
+      return std::nullopt;
+    } catch (const Died&) {
+      died_ = true;
+      return describe_exception();
+    } catch (...) {
+      return describe_exception();
     }
-    const auto unreported = reporter_->send(std::move(report), context_.deadline);
-    if (!unreported) return error;
-    log(*unreported);
-    return error ? error : FunctionError{"sosw.ReportFailed", *unreported};
   }
 
   std::optional<FunctionError> post_response() {
@@ -289,18 +222,18 @@ class FunctionLoop {
         return too_large;
       case RuntimeApi::Posted::refused:
       case RuntimeApi::Posted::failed:
-        log(api_.problem());
+        complain(api_.problem());
     }
     return std::nullopt;
   }
 
   RuntimeApi api_;
   const StopSignal& stop_;
-  std::unique_ptr<Processor> processor_;
+  std::shared_ptr<Processor> processor_;
   Context context_;
   bool alone_;
+  bool died_ = false;
   json::parse_options parser_options_;
-  std::optional<Reporter> reporter_;  // of a Worker
   std::string body_;
 };
 
@@ -309,7 +242,7 @@ class FunctionLoop {
 int detail::run(const std::function<std::unique_ptr<Processor>()>& make) {
   const auto address = sdk::environment("AWS_LAMBDA_RUNTIME_API");
   if (address.empty()) {
-    sdk::log(
+    sdk::complain(
         "AWS_LAMBDA_RUNTIME_API is not set: this program is a Lambda function, to be started by "
         "`sosw run` or by AWS Lambda");
     return 2;
@@ -318,23 +251,26 @@ int detail::run(const std::function<std::unique_ptr<Processor>()>& make) {
   const int threads =
       std::max(sdk::number_or(sdk::environment("AWS_LAMBDA_MAX_CONCURRENCY"), 1), 1);
   std::vector<std::unique_ptr<sdk::FunctionLoop>> loops;
-  const auto error = sdk::run_user_code([&] {
+  try {
     for (int i = 0; i < threads; ++i)
       loops.push_back(std::make_unique<sdk::FunctionLoop>(address, stop, make(), threads == 1));
-  });
-  if (error) {
-    sdk::log(fmt::format("initialisation failed: {}: {}", error->type, error->message));
+  } catch (...) {
+    const auto error = sdk::describe_exception();
+    sdk::complain(fmt::format("initialisation failed: {}: {}", error.type, error.message));
     sdk::RuntimeApi api(address, stop.fd());
-    if (api.post_init_error(*error) != sdk::RuntimeApi::Posted::done) sdk::log(api.problem());
+    if (api.post_init_error(error) != sdk::RuntimeApi::Posted::done) sdk::complain(api.problem());
     return 1;
   }
   std::atomic<int> result = 0;
+  const auto serve = [&](sdk::FunctionLoop& loop) {
+    if (loop.serve() == 0) return;
+    result = 1;
+    stop.raise();  // the others end what they are at
+  };
   std::vector<std::thread> others;
-  for (int i = 1; i < threads; ++i)
-    others.emplace_back([&, i] {
-      if (loops[static_cast<std::size_t>(i)]->serve() != 0) result = 1;
-    });
-  if (loops[0]->serve() != 0) result = 1;
+  for (std::size_t i = 1; i < loops.size(); ++i) others.emplace_back([&, i] { serve(*loops[i]); });
+  serve(*loops[0]);
+  sdk::current_processor() = nullptr;
   for (auto& other : others) other.join();
   return result;
 }

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "sosw/app.h"
 #include "sosw/version.h"
 #include "sosw/worker.h"
 #include "support/http_server.h"
@@ -42,6 +43,8 @@ class Runtime : public ::testing::Test {
   void SetUp() override {
     set("AWS_LAMBDA_RUNTIME_API", server_.address());
     set("AWS_ENDPOINT_URL_LAMBDA", server_.url());
+    set("AWS_ENDPOINT_URL_DYNAMODB", server_.url());
+    set("AWS_LAMBDA_FUNCTION_NAME", "");
     set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     set("AWS_SECRET_ACCESS_KEY", "secret");
     set("AWS_REGION", "eu-west-1");
@@ -88,6 +91,9 @@ class Runtime : public ::testing::Test {
   std::function<HttpReply(int n)> on_post = [](int) { return HttpReply{.status = 202}; };
   std::function<HttpReply(int n)> on_empty_queue = [](int) { return HttpReply{.status = 410}; };
 
+  // Of the table of configurations; asked only for functions with a name.
+  std::function<HttpReply()> on_config = [] { return HttpReply{.body = R"({"Items":[]})"}; };
+
   std::vector<HttpRequest> requests_;  // as they came
 
  private:
@@ -110,6 +116,7 @@ class Runtime : public ::testing::Test {
       sent_.push_back(kind + function + ' ' + request.body);
       return on_invoke(++invokes_);
     }
+    if (request.headers.contains("x-amz-target")) return on_config();
     auto what = request.target.substr(runtime.size());
     if (what.starts_with("invocation/")) {
       what.erase(0, 11);
@@ -212,6 +219,103 @@ TEST_F(Runtime, finds_the_assistant_in_the_environment_and_first_in_the_config) 
   ASSERT_THAT(sent(), SizeIs(4));
   EXPECT_THAT(sent()[0], HasSubstr("invoke from_environment {"));
   EXPECT_THAT(sent()[2], HasSubstr("invoke from_config {"));
+}
+
+TEST_F(Runtime, finds_the_assistant_in_the_stored_configuration) {
+  set("AWS_LAMBDA_FUNCTION_NAME", "f");
+  on_config = [] {
+    return HttpReply{
+        .body =
+            R"({"Items":[{"config_value":{"S":"{\"sosw_worker_assistant_lambda\":\"stored\"}"}}]})"};
+  };
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run([](const json::object&) {}), 0);
+  ASSERT_THAT(sent(), SizeIs(2));
+  EXPECT_THAT(sent()[0], HasSubstr("invoke stored {"));
+}
+
+TEST_F(Runtime, does_not_start_without_the_stored_configuration) {
+  set("AWS_LAMBDA_FUNCTION_NAME", "f");
+  on_config = [] {
+    return HttpReply{.status = 400, .body = R"({"__type":"x#ExpiredTokenException"})"};
+  };
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run(echo), 1);
+  ASSERT_THAT(sent(), SizeIs(1));
+  EXPECT_THAT(sent()[0], HasSubstr("init/error {"));
+  EXPECT_EQ(error_type(0), "sosw::AwsError");
+}
+
+struct Ported : Worker {  // as the original's workers are written
+  using Worker::Worker;
+  json::value operator()(const json::object& event) override {
+    count("rows");
+    result()["sum"] = 7;
+    return Worker::operator()(event);
+  }
+};
+
+TEST_F(Runtime, reports_once_when_the_worker_calls_its_base) {
+  add_event(R"({"task_id":"t1","claim":"c7"})");
+  add_event(R"({})");
+  add_event(R"({"task_id":"t2"})");
+  EXPECT_EQ(run<Ported>(), 0);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t1","claim":"c7","stats":{"rows":1},"result":{"sum":7}})",
+          "response r1 null", "response r2 null",
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t2","stats":{"rows":1},"result":{"sum":7}})",
+          "response r3 null"));
+}
+
+TEST_F(Runtime, reports_no_failure_of_work_whose_completion_could_not_be_told) {
+  on_invoke = [](int) { return HttpReply{.status = 500}; };
+  add_event(R"({"task_id":"t1"})");
+  EXPECT_EQ(run<Ported>(), 0);
+  ASSERT_THAT(sent(), SizeIs(5));
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_THAT(sent()[static_cast<std::size_t>(i)], HasSubstr("mark_task_as_completed"));
+  }
+  EXPECT_EQ(error_type(4), "sosw.ReportFailed");
+}
+
+TEST_F(Runtime, leaves_the_fate_that_a_worker_has_told) {
+  add_event(R"({"task_id":"t1","claim":"c7"})");
+  add_event(R"({"task_id":"t2","claim":"c8"})");
+  EXPECT_EQ(run([](const json::object& event, Worker& worker) {
+              worker.result()["why"] = "no rows";
+              worker.mark_task_as_failed(event.at("task_id") == "t1" ? "t1" : "t0");
+            }),
+            0);
+  EXPECT_THAT(
+      sent(),
+      ElementsAre(
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_failed","task_id":"t1","claim":"c7","result":{"why":"no rows"}})",
+          "response r1 null",
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_failed","task_id":"t0","result":{"why":"no rows"}})",
+          R"(invoke sosw_worker_assistant {"action":"mark_task_as_completed","task_id":"t2","claim":"c8","result":{"why":"no rows"}})",
+          "response r2 null"));
+}
+
+TEST_F(Runtime, ends_with_an_error_when_the_function_dies) {
+  set("STAGE", "test");
+  add_event(R"({"task_id":"t1"})");
+  add_event(R"({"task_id":"t2"})");
+  EXPECT_EQ(run([](const json::object&, Worker& worker) { worker.die("no disk"); }), 1);
+  set("STAGE", "");
+  ASSERT_THAT(sent(), SizeIs(2));
+  EXPECT_THAT(sent()[0], HasSubstr(R"("action":"mark_task_as_failed","task_id":"t1")"));
+  EXPECT_EQ(error_type(1), "sosw::Died");
+  EXPECT_EQ(error_message(1), "no disk");
+}
+
+TEST_F(Runtime, serves_a_lambda_handler) {
+  add_event(R"({"task_id":"t1","rows":2})");
+  EXPECT_EQ(run(get_lambda_handler<Adder>({{"sosw_worker_assistant_lambda", "mine"}})), 0);
+  ASSERT_THAT(sent(), SizeIs(2));
+  EXPECT_THAT(sent()[0], HasSubstr("invoke mine {"));
+  EXPECT_EQ(global_vars.processor(), nullptr);
 }
 
 TEST_F(Runtime, reports_an_exception_and_goes_on) {
