@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 
 #include "aws/sha256.h"
 
@@ -46,6 +47,26 @@ std::string trim(std::string_view text) {
       out += ' ';
   }
   if (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+bool is_changed_on_the_way(std::string_view header) {
+  return header == "expect" || header == "transfer-encoding" || header == "user-agent" ||
+         header == "x-amzn-trace-id";
+}
+
+// As every service but S3 reads a path: no empty steps, none to the same place or back.
+std::string without_dots(std::string_view path) {
+  std::vector<std::string_view> steps;
+  for (auto rest = path; !rest.empty();) {
+    const auto step = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(step.size() + 1, rest.size()));
+    if (step == ".." && !steps.empty()) steps.pop_back();
+    if (!step.empty() && step != "." && step != "..") steps.push_back(step);
+  }
+  std::string out;
+  for (const auto step : steps) (out += '/') += step;
+  if (out.empty() || path.ends_with('/')) out += '/';
   return out;
 }
 
@@ -109,11 +130,14 @@ Request Signer::sign(Call call, const Credentials& credentials,
     request.headers.emplace_back("X-Amz-Security-Token", credentials.session_token);
   if (s3) request.headers.emplace_back("X-Amz-Content-Sha256", body_hash);
 
-  Headers canonical;
-  canonical.reserve(request.headers.size());
-  for (const auto& [name, value] : request.headers)
-    canonical.emplace_back(lower(name), trim(value));
-  std::sort(canonical.begin(), canonical.end());
+  // In the order of names; what is given twice is one header with both values.
+  std::map<std::string, std::string> canonical;
+  for (const auto& [name, value] : request.headers) {
+    auto key = lower(name);
+    if (is_changed_on_the_way(key)) continue;
+    const auto [place, first] = canonical.emplace(std::move(key), trim(value));
+    if (!first) place->second += ',' + trim(value);
+  }
   std::string names;
   for (const auto& [name, value] : canonical) {
     if (!names.empty()) names += ';';
@@ -122,8 +146,8 @@ Request Signer::sign(Call call, const Credentials& credentials,
 
   const auto path = percent_encoded(prefix_ + call.path, true);
   const auto query = query_text(call.query);
-  auto to_hash =
-      fmt::format("{}\n{}\n{}\n", request.method, s3 ? path : percent_encoded(path, true), query);
+  auto to_hash = fmt::format("{}\n{}\n{}\n", request.method,
+                             s3 ? path : percent_encoded(without_dots(path), true), query);
   for (const auto& [name, value] : canonical) to_hash += fmt::format("{}:{}\n", name, value);
   to_hash += fmt::format("\n{}\n{}", names, body_hash);
 

@@ -18,7 +18,7 @@ struct Call {
   std::string method = "POST";
   std::string path = "/";  // decoded: "/2015-03-31/functions/a:b/invocations"
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in any order
-  Headers headers;                                         // all of them are signed
+  Headers headers;                                         // signed, but those that proxies change
   std::string body;
   std::string host_prefix{};  // "bucket.": before the endpoint's host name
 };

@@ -5,10 +5,14 @@
 namespace sosw::golden {
 
 const std::vector<Area>& areas() {
+  // clang-format off
   static const std::vector<Area> kAreas = {
-      arn_area(),     chunking_area(), dynamo_area(),  flow_area(),  health_area(),
-      helpers_area(), labourer_area(), payload_area(), retry_area(), scheduler_file_area(),
+      arn_area(), chunking_area(),
+      dynamo_area(),
+      flow_area(), health_area(), helpers_area(), labourer_area(), payload_area(), retry_area(), scheduler_file_area(),
+      sigv4_area(),
   };
+  // clang-format on
   return kAreas;
 }
 

@@ -16,5 +16,6 @@ Area labourer_area();
 Area payload_area();
 Area retry_area();
 Area scheduler_file_area();
+Area sigv4_area();
 
 }  // namespace sosw::golden

@@ -165,6 +165,23 @@ const json::value& Case::in(std::string_view name) const {
   return value ? *value : kNull;
 }
 
+namespace {
+
+// Signatures are recorded in a form of their own: input and output side by side.
+void read_signature(const json::object& object, Recorded& recorded) {
+  recorded.what.function = "sign";
+  json::object output;
+  for (const auto& [key, value] : object) {
+    const bool expected = key == "wire_path" || key == "wire_query" || key == "authorization" ||
+                          key == "content_sha256";
+    (expected ? output : recorded.what.input)[key] = value;
+  }
+  recorded.what.input.erase("id");
+  recorded.right.push_back(Answer::output(std::move(output)));
+}
+
+}  // namespace
+
 std::variant<Recorded, std::string> parse_recorded(std::string_view line) {
   const auto value = parse_json(keep_big_integers(line));
   if (!value) return value.error().message;
@@ -172,6 +189,10 @@ std::variant<Recorded, std::string> parse_recorded(std::string_view line) {
   const auto& object = value->get_object();
   Recorded recorded;
   recorded.id = text_or_empty(object, "id");
+  if (object.contains("authorization") && !object.contains("input")) {
+    read_signature(object, recorded);
+    return recorded;
+  }
   recorded.what.component = text_or_empty(object, "component");
   recorded.what.function = text_or_empty(object, "function");
   recorded.what.feature = text_or_empty(object, "feature");
