@@ -28,6 +28,10 @@ class Component {
   [[nodiscard]] virtual boost::json::object get_stats() const { return {}; }
   // Starts to count anew.
   virtual void reset_stats() {}
+
+  // Sends what it has gathered. The runtime calls it behind each invocation, for the process may be
+  // frozen or killed after that; what it throws is written to the log, and the invocation goes on.
+  virtual void flush() {}
 };
 
 // Makes a component of its part of the configuration; `config` is empty when there is none.

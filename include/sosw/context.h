@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace sosw {
@@ -13,6 +14,10 @@ struct Context {
   std::string trace_id;                            // of X-Ray; empty without tracing
   std::string client_context;                      // JSON text; empty unless the caller sent one
   std::chrono::system_clock::time_point deadline;  // the invocation is killed then
+
+  // How many invocations stand before it in a chain in which each has started the next with
+  // SiblingsManager::spawn_sibling(). 0: it was started by something else.
+  std::int64_t sibling_depth = 0;
 
   // The same for every invocation of a process.
   std::string function_name;

@@ -4,6 +4,7 @@
 
 #include "aws/client.h"
 #include "aws/services.h"
+#include "sdk/replies.h"
 #include "sosw/errors.h"
 
 namespace sosw {
@@ -28,17 +29,7 @@ AwsClient::AwsClient(AwsClient&&) noexcept = default;
 AwsClient& AwsClient::operator=(AwsClient&&) noexcept = default;
 
 boost::json::value AwsClient::call(std::string_view operation, const boost::json::object& input) {
-  auto answer = state_->client.call(operation, input);
-  if (!answer) {
-    const auto& error = answer.error();
-    throw AwsError({.service = error.service,
-                    .operation = error.operation,
-                    .code = error.code,
-                    .message = error.message,
-                    .request_id = error.request_id,
-                    .status = error.status});
-  }
-  return std::move(*answer);
+  return sdk::value_of(state_->client.call(operation, input));
 }
 
 const std::string& AwsClient::service() const { return state_->service; }

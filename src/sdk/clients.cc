@@ -6,6 +6,8 @@
 
 #include "sosw/dynamo_db.h"
 #include "sosw/errors.h"
+#include "sosw/siblings.h"
+#include "sosw/sns.h"
 
 namespace sosw {
 namespace sdk {
@@ -30,6 +32,8 @@ Registry& registry() {
                            .makers = {
                                {"DynamoDb", make_component<DynamoDbClient>()},
                                {"Ecology", only_with_engine("Ecology")},
+                               {"Siblings", make_component<SiblingsManager>()},
+                               {"Sns", make_component<SnsManager>()},
                                {"Task", only_with_engine("Task")},
                            }};
   return registry;

@@ -87,6 +87,16 @@ void Invocation::log_figures(const Processor& processor) {
   if (!figures.empty()) log(LogLevel::info, json::serialize(figures));
 }
 
+void Invocation::flush(Processor& processor) {
+  for (const auto& [name, client] : processor.clients()) {
+    try {
+      client->flush();
+    } catch (const std::exception& error) {
+      log(LogLevel::error, fmt::format("{} keeps what it has gathered: {}", name, error.what()));
+    }
+  }
+}
+
 json::value Invocation::run(Processor& processor, const json::object& event,
                             const Context& context) {
   const Scope scope(processor, event, context);
@@ -98,10 +108,12 @@ json::value Invocation::run(Processor& processor, const json::object& event,
     response = processor(event);
   } catch (...) {
     const auto error = describe_exception();
+    flush(processor);
     log_figures(processor);
     processor.failed(event, error.type, error.message);
     throw;
   }
+  flush(processor);
   log_figures(processor);
   processor.succeeded(event);
   processor.reset_stats();

@@ -40,6 +40,7 @@ class Invocation {
  private:
   class Scope;
   static void log_figures(const Processor& processor);
+  static void flush(Processor& processor);
 };
 
 }  // namespace sosw::sdk

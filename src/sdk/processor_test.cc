@@ -377,6 +377,49 @@ TEST_F(ProcessorTest, is_kept_by_its_handler_from_call_to_call) {
   globals.set_processor(nullptr);
 }
 
+class Outbox : public Component {
+ public:
+  explicit Outbox(const json::object& /*part*/) {}
+  void flush() override {
+    ++flushed;
+    if (broken) throw RuntimeError("no network");
+  }
+  int flushed = 0;
+  bool broken = false;
+};
+
+struct Sender : Processor {
+  explicit Sender(const json::object& /*custom_config*/)
+      : Processor({{"init_clients", {"Outbox", "Second"}}}) {
+    add_component<Outbox>("Outbox");
+    add_component<Outbox>("Second");
+  }
+  json::value operator()(const json::object& event) override {
+    if (event.contains("fail")) throw std::runtime_error("as told");
+    return "done";
+  }
+};
+
+TEST_F(ProcessorTest, sends_what_its_clients_have_gathered_behind_each_invocation) {
+  LambdaGlobals globals;
+  globals.set_processor(nullptr);
+  const auto handler = get_lambda_handler<Sender>(globals);
+  EXPECT_EQ(handler({}, context_of("r1")), "done");
+  auto& first = globals.processor()->client<Outbox>("outbox");
+  auto& second = globals.processor()->client<Outbox>("second");
+  EXPECT_EQ(first.flushed, 1);
+  EXPECT_THROW(handler({{"fail", 1}}, context_of("r2")), std::runtime_error);
+  EXPECT_EQ(first.flushed, 2);
+
+  first.broken = true;  // the others are sent, and the work is done
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(handler({}, context_of("r3")), "done");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(),
+              HasSubstr("outbox keeps what it has gathered: no network"));
+  EXPECT_EQ(second.flushed, 3);
+  globals.set_processor(nullptr);
+}
+
 TEST_F(ProcessorTest, logs_at_the_level_of_the_event) {
   LambdaGlobals globals;
   globals.set_processor(nullptr);

@@ -24,6 +24,7 @@
 #include "sdk/environment.h"
 #include "sdk/invocation.h"
 #include "sdk/runtime_api.h"
+#include "sdk/sibling_depth.h"
 #include "sosw/worker.h"
 
 namespace sosw {
@@ -194,11 +195,12 @@ class FunctionLoop {
     parser.write(event.payload.data(), event.payload.size(), malformed);
     if (malformed)
       return FunctionError{"Runtime.InvalidEvent", "the event is not JSON: " + malformed.message()};
-    const auto parsed = parser.release();
+    auto parsed = parser.release();
     if (!parsed.is_object())
       return FunctionError{"Runtime.InvalidEvent",
                            fmt::format("the event must be a JSON object, not {}",
                                        std::string_view(json::to_string(parsed.kind())))};
+    context_.sibling_depth = take_sibling_depth(parsed.get_object());
     try {
       response = Invocation::run(*processor_, parsed.get_object(), context_);
       return std::nullopt;

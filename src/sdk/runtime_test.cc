@@ -509,6 +509,17 @@ TEST_F(Runtime, tells_the_context) {
   EXPECT_EQ(calls, 2);
 }
 
+TEST_F(Runtime, tells_a_sibling_its_place_in_the_chain_apart_from_its_event) {
+  add_event(R"({"cursor":3,"sosw_sibling_depth":2})");
+  add_event(R"({"cursor":4})");
+  EXPECT_EQ(sosw::run([](const json::object& event, Worker& worker) {
+              return json::object{{"event", event}, {"depth", worker.context().sibling_depth}};
+            }),
+            0);
+  EXPECT_THAT(sent(), ElementsAre(R"(response r1 {"event":{"cursor":3},"depth":2})",
+                                  R"(response r2 {"event":{"cursor":4},"depth":0})"));
+}
+
 TEST_F(Runtime, refuses_what_it_can_not_read_and_goes_on) {
   add_event("{}", {{"Lambda-Runtime-Deadline-Ms", "soon"}});
   add_event("{\"a\":");

@@ -10,7 +10,9 @@ const std::vector<Area>& areas() {
       arn_area(), chunking_area(),
       dynamo_area(),
       flow_area(), health_area(), helpers_area(), labourer_area(), payload_area(), retry_area(), scheduler_file_area(),
+      siblings_area(),
       sigv4_area(),
+      sns_area(),
   };
   // clang-format on
   return kAreas;

@@ -17,5 +17,7 @@ Area payload_area();
 Area retry_area();
 Area scheduler_file_area();
 Area sigv4_area();
+Area siblings_area();
+Area sns_area();
 
 }  // namespace sosw::golden

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+#include "aws_peer.h"
+
+#include <charconv>
+
+namespace sosw::golden {
+namespace {
+
+std::string decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    int byte = 0;
+    if (text[i] == '%' && i + 2 < text.size() &&
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, byte, 16).ec == std::errc()) {
+      out += static_cast<char>(byte);
+      i += 2;
+    } else {
+      out += text[i] == '+' ? ' ' : text[i];
+    }
+  }
+  return out;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const auto end = text.find(separator);
+    parts.push_back(text.substr(0, end));
+    if (end == text.npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// {"1": {"Name": "k", "Value": v}} and {"1": {"key": "k", "value": v}} are {"k": v}, {"1": a, "2":
+// b} is [a, b].
+json::value joined(const json::object& fields) {
+  if (const auto* entries = fields.if_contains("entry")) {
+    json::object map;
+    for (const auto& [number, entry] : entries->as_object()) {
+      const auto& pair = entry.as_object();
+      const bool named = pair.contains("Name");
+      const auto& value = pair.at(named ? "Value" : "value");
+      map[pair.at(named ? "Name" : "key").as_string()] =
+          value.is_object() ? joined(value.get_object()) : value;
+    }
+    return map;
+  }
+  if (const auto* members = fields.if_contains("member")) {
+    json::array list;
+    for (const auto& [number, member] : members->as_object())
+      list.push_back(member.is_object() ? joined(member.get_object()) : member);
+    return list;
+  }
+  json::object out;
+  for (const auto& [name, value] : fields)
+    out[name] = value.is_object() ? joined(value.get_object()) : value;
+  return out;
+}
+
+AwsRequest of_form(std::string_view body) {
+  json::object fields;
+  AwsRequest request;
+  for (const auto pair : split(body, '&')) {
+    const auto equals = pair.find('=');
+    const auto name = decoded(pair.substr(0, equals));
+    auto value = decoded(pair.substr(equals + 1));
+    if (name == "Action") request.operation = value;
+    if (name == "Action" || name == "Version") continue;
+    json::object* inner = &fields;
+    const auto path = split(name, '.');
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+      auto& next = (*inner)[path[i]];
+      if (!next.is_object()) next = json::object();
+      inner = &next.get_object();
+    }
+    if (name == "Period")
+      (*inner)[path.back()] = std::stoll(value);
+    else
+      (*inner)[path.back()] = std::move(value);
+  }
+  request.params = joined(fields).as_object();
+  return request;
+}
+
+AwsRequest read(const sosw::testing::HttpRequest& request) {
+  if (const auto target = request.headers.find("x-amz-target"); target != request.headers.end())
+    return {target->second.substr(target->second.find('.') + 1),
+            json::parse(request.body).as_object()};
+  constexpr std::string_view kFunctions = "/2015-03-31/functions/";
+  if (!request.target.starts_with(kFunctions)) return of_form(request.body);
+  const auto name = decoded(request.target.substr(kFunctions.size()));
+  return {"Invoke",
+          {{"FunctionName", name.substr(0, name.find('/'))},
+           {"InvocationType", request.headers.at("x-amz-invocation-type")},
+           {"Payload", request.body}}};
+}
+
+sosw::testing::HttpReply answered(const AwsRequest& request,
+                                  const sosw::testing::HttpRequest& original, std::string body) {
+  if (original.headers.contains("x-amz-target") || request.operation == "Invoke")
+    return {.status = request.operation == "Invoke" ? 202 : 200, .body = std::move(body)};
+  const auto& name = request.operation;
+  return {.body = "<" + name + "Response><" + name + "Result>" + body + "</" + name + "Result></" +
+                  name + "Response>"};
+}
+
+}  // namespace
+
+AwsPeer::AwsPeer(Answers answers)
+    : credentials_({{"AWS_ACCESS_KEY_ID", "AKID"},
+                    {"AWS_SECRET_ACCESS_KEY", "secret"},
+                    {"AWS_SESSION_TOKEN", std::nullopt},
+                    {"AWS_REGION", "us-west-2"}}),
+      answers_(std::move(answers)),
+      server_([this](const sosw::testing::HttpRequest& original) {
+        const auto request = read(original);
+        {
+          const std::lock_guard lock(mutex_);
+          requests_.push_back(request);
+        }
+        return answered(request, original, answers_(request));
+      }) {}
+
+std::vector<AwsRequest> AwsPeer::requests() const {
+  const std::lock_guard lock(mutex_);
+  return requests_;
+}
+
+}  // namespace sosw::golden

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// The file `siblings`.
+#include "areas.h"
+#include "aws_peer.h"
+#include "exceptions.h"
+#include "rows.h"
+#include "sdk/sibling_depth.h"
+#include "sosw/siblings.h"
+
+namespace sosw::golden {
+namespace {
+
+constexpr std::string_view kArn = "arn:aws:lambda:us-west-2:123456789012:function:sosw_golden";
+constexpr auto kNow =
+    std::chrono::sys_days(std::chrono::year(2019) / 1 / 31) + std::chrono::hours(10);
+
+std::optional<std::string> variable(const Case& what, std::string_view name) {
+  const auto& value = what.in(name);
+  return value.is_string() ? std::optional(std::string(value.get_string())) : std::nullopt;
+}
+
+sosw::testing::Variables environment_of(const Case& what) {
+  return sosw::testing::Variables(
+      {{"STAGE", variable(what, "STAGE")},
+       {"autotest", std::nullopt},
+       {"AWS_LAMBDA_FUNCTION_NAME", variable(what, "AWS_LAMBDA_FUNCTION_NAME")}});
+}
+
+Answer concurrent_executions(const Case& what) {
+  const auto environment = environment_of(what);
+  AwsPeer peer([&](const AwsRequest& request) {
+    const bool sum = request.params.at("MetricName") == "Invocations";
+    const auto& value = what.in(sum ? "invocations_sum" : "average_duration_ms");
+    if (value.is_null()) return std::string("<Datapoints/>");
+    const std::string name = sum ? "Sum" : "Average";
+    return "<Datapoints><member><Timestamp>2019-01-31T09:55:00Z</Timestamp><" + name + ">" +
+           json::serialize(value) + "</" + name + "></member></Datapoints>";
+  });
+  return answer_of([&]() -> json::value {
+    SiblingsManager siblings(what.config, {.endpoint = peer.url()});
+    const auto name = variable(what, "name").value_or("");
+    const auto result = siblings.get_approximate_concurrent_executions(
+        static_cast<int>(what.in("minutes_back").as_int64()), name, kNow);
+    json::array requests;
+    for (const auto& request : peer.requests()) requests.push_back(request.params);
+    return {{"result", result}, {"requests", std::move(requests)}};
+  });
+}
+
+// Rules as the case has them, else none.
+std::string rules_answer(const Case& what, const AwsRequest& request) {
+  if (request.operation == "ListRules")
+    return json::serialize(json::object{{"Rules", what.in("rules")}});
+  json::array targets;
+  const auto& by_rule = what.in("targets_by_rule").as_object();
+  if (const auto* arns = by_rule.if_contains(request.params.at("Rule").as_string()))
+    for (const auto& arn : arns->as_array()) targets.push_back({{"Id", "1"}, {"Arn", arn}});
+  return json::serialize(json::object{{"Targets", std::move(targets)}});
+}
+
+Answer rules_enabled(const Case& what) {
+  const auto environment = environment_of(what);
+  AwsPeer peer([&](const AwsRequest& request) { return rules_answer(what, request); });
+  return answer_of([&]() -> json::value {
+    SiblingsManager siblings(what.config, {.endpoint = peer.url()});
+    Context context;
+    context.invoked_function_arn = what.in("invoked_function_arn").as_string();
+    const bool result = siblings.any_events_rules_enabled(context);
+    json::array requests;
+    for (const auto& request : peer.requests())
+      requests.push_back(
+          {{"operation", request.operation == "ListRules" ? "list_rules" : "list_targets_by_rule"},
+           {"params", request.params}});
+    return {{"result", result}, {"requests", std::move(requests)}};
+  });
+}
+
+// What a sibling was started with, as its function gets it.
+json::value seen_by_sibling(const AwsRequest& request) {
+  auto event = json::parse(request.params.at("Payload").as_string()).as_object();
+  if (sdk::take_sibling_depth(event) != 1) return "the sibling does not know its place";
+  auto seen = request.params;
+  seen["Payload"] = json::serialize(event);
+  return seen;
+}
+
+Answer spawn(const Case& what) {
+  // What is no JSON cannot be given.
+  if (has_typed_value(what.in("payload"))) return Answer::error("TypeError");
+  const auto environment = environment_of(what);
+  const bool enabled = what.in("rule_enabled").as_bool();
+  AwsPeer peer([&](const AwsRequest& request) -> std::string {
+    if (request.operation == "ListRules")
+      return enabled ? R"({"Rules": [{"Name": "r", "State": "ENABLED"}]})" : R"({"Rules": []})";
+    if (request.operation == "ListTargetsByRule")
+      return json::serialize(
+          json::object{{"Targets", json::array{json::object{{"Id", "1"}, {"Arn", kArn}}}}});
+    return "";
+  });
+  return answer_of([&]() -> json::value {
+    SiblingsManager siblings(what.config, {.endpoint = peer.url()});
+    Context context;
+    context.invoked_function_arn = kArn;
+    siblings.spawn_sibling(context, what.in("payload"), what.in("force").as_bool());
+    json::array invoked;
+    for (const auto& request : peer.requests())
+      if (request.operation == "Invoke") invoked.push_back(seen_by_sibling(request));
+    return {{"invoke", std::move(invoked)}};
+  });
+}
+
+// ------------------------------------------------------------------------------------------------
+
+std::optional<Answer> payload_is_an_object(const Case& what, const Answer& recorded) {
+  if (what.function != "spawn_sibling" || recorded.is_error()) return std::nullopt;
+  const auto& payload = what.in("payload");
+  if (payload.is_null() || payload.is_object()) return std::nullopt;
+  if (!payload.is_string()) return Answer::error("TypeError");
+  boost::system::error_code not_json;
+  const auto parsed = json::parse(payload.get_string(), not_json);
+  if (not_json) return Answer::error("ValueError");
+  if (!parsed.is_object()) return Answer::error("TypeError");
+  return std::nullopt;
+}
+
+// Moments as they go over the wire.
+json::value with_moments(const json::value& value) {
+  if (const auto* object = value.if_object()) {
+    if (const auto* type = object->if_contains("$type"); type && *type == "datetime")
+      return json::value(std::string(object->at("value").as_string()) + "Z");
+    json::object out;
+    for (const auto& [name, inner] : *object) out[name] = with_moments(inner);
+    return out;
+  }
+  if (const auto* list = value.if_array()) {
+    json::array out;
+    for (const auto& inner : *list) out.push_back(with_moments(inner));
+    return out;
+  }
+  return value;
+}
+
+json::value behaviour(const Case&, const json::value& output) { return with_moments(output); }
+
+}  // namespace
+
+Area siblings_area() {
+  return {
+      .name = "siblings",
+      .handlers = {{"get_approximate_concurrent_executions", concurrent_executions},
+                   {"any_events_rules_enabled", rules_enabled},
+                   {"spawn_sibling", spawn}},
+      .rules = {{"payload_is_an_object", "a function takes nothing else", payload_is_an_object}},
+      .behaviour = behaviour,
+      .numbers_by_value = true,
+      .json_text_by_value = true};
+}
+
+}  // namespace sosw::golden
