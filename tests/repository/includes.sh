@@ -41,6 +41,10 @@ while IFS='|' read -r folder ours libraries why; do
   [ -n "$files" ] || continue
   complain "$folder" 'that is for tests only' "$(grep -nE '^ *# *include .*(_fixture|_test_support)\.h' $files /dev/null || true)"
   complain "$folder" "$why" "$(grep -nE '^ *# *include' $files /dev/null | grep -vE "$allowed" || true)"
+  if [ "$folder" = include/sosw ]; then  # nor a type of theirs without an #include
+    complain "$folder" "$why" "$(grep -nE '^ *namespace [a-z]' $files /dev/null | grep -vE 'namespace (sosw|sdk|detail)\b|= *(boost::json|sosw)\b' || true)"
+    complain "$folder" "$why" "$(grep -noE '\b(boost::[a-z_0-9]+|fmt::|spdlog::|curl_|CURL|sqlite3|pugi::|EVP_|date::|prometheus::)' $files /dev/null | grep -v ':boost::json$' || true)"
+  fi
   if [ "$folder" = src/core ]; then
     complain "$folder" "$why" "$(grep -nE "^#include <($impure)>|::now\(" $files /dev/null || true)"
   fi

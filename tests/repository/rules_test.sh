@@ -61,7 +61,11 @@ done
 source_is src/local/a.cc
 source_is include/sosw/a.h '#include <fmt/format.h>'
 finds includes.sh 'include/sosw/a.h:2'
-source_is include/sosw/a.h '#include <boost/json.hpp>'
+for bad in 'boost::system::error_code x;' 'namespace fmt { class context; }' 'void log(spdlog::logger& to);' 'typedef void CURL;' 'sqlite3* open();'; do
+  source_is include/sosw/a.h "$bad"
+  finds includes.sh 'include/sosw/a.h:2'
+done
+source_is include/sosw/a.h '#include <boost/json.hpp>' 'namespace sosw {' 'namespace json = boost::json;' 'boost::json::value x;  // as fmt does'
 passes includes.sh 'a good public header'
 
 passes files.sh 'a good tree'
