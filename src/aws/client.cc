@@ -14,6 +14,7 @@
 #include "aws/http.h"
 #include "aws/query.h"
 #include "aws/rest.h"
+#include "aws/retry.h"
 #include "aws/services.h"
 #include "aws/shared_files.h"
 #include "aws/sigv4.h"
@@ -35,26 +36,6 @@ bool any_of(std::string_view code, std::initializer_list<std::string_view> codes
   return std::find(codes.begin(), codes.end(), code) != codes.end();
 }
 
-// The service says that it did nothing because it is asked too much.
-bool is_throttling(std::string_view code, int status) {
-  return status == 429 ||
-         any_of(code, {"Throttling", "ThrottlingException", "ThrottledException",
-                       "RequestThrottledException", "RequestThrottled", "TooManyRequestsException",
-                       "ProvisionedThroughputExceededException", "RequestLimitExceeded",
-                       "BandwidthLimitExceeded", "LimitExceededException", "SlowDown",
-                       "PriorRequestNotComplete", "EC2ThrottledException"});
-}
-
-bool is_skew(std::string_view code) {
-  return any_of(code, {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture",
-                       "InvalidSignatureException", "SignatureDoesNotMatch", "AuthFailure"});
-}
-
-bool is_refused_key(std::string_view code) {
-  return any_of(code, {"ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException",
-                       "InvalidClientTokenId", "InvalidAccessKeyId"});
-}
-
 std::string_view text_in(const json::object& object, std::initializer_list<std::string_view> keys) {
   for (const auto key : keys)
     if (const auto* value = object.if_contains(key); value && value->is_string())
@@ -66,24 +47,6 @@ std::string_view text_in(const json::object& object, std::initializer_list<std::
 std::string_view plain_code(std::string_view code) {
   if (const auto hash = code.rfind('#'); hash != code.npos) code.remove_prefix(hash + 1);
   return code.substr(0, code.find(':'));
-}
-
-// Whether twice is as good as once, when nobody knows whether it was done.
-bool repeatable(std::string_view service, const Operation& call) {
-  if (service == "dynamodb" && call.name == "UpdateItem") {
-    // What counts up, or appends, would count twice.
-    const auto update = text_in(call.input, {"UpdateExpression"});
-    return call.input.contains("UpdateExpression") && update.find('+') == update.npos &&
-           update.find('-') == update.npos && update.find("ADD") == update.npos &&
-           update.find("add ") == update.npos && update.find("list_append") == update.npos;
-  }
-  if (service == "lambda")
-    return !any_of(call.name, {"Invoke", "PublishVersion", "CreateEventSourceMapping"});
-  return !any_of(call.name,
-                 {"Publish", "PublishBatch", "SendMessage", "SendMessageBatch", "PutEvents",
-                  "PutRecord", "PutRecords", "PutMetricData", "StartExecution",
-                  "StartQueryExecution", "CreateStack", "UpdateStack", "SendCommand",
-                  "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"});
 }
 
 // "Tue, 24 Nov 2026 10:00:00 GMT"
@@ -125,6 +88,18 @@ struct Client::State {
     return error;
   }
 
+  // The calls with tokens for those that need one and have none; empty if there is none of them.
+  std::vector<Operation> with_tokens(std::span<const Operation> calls) {
+    std::vector<Operation> all;
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+      const auto member = token_member(name, calls[i].name);
+      if (member.empty() || calls[i].input.contains(member)) continue;
+      if (all.empty()) all.assign(calls.begin(), calls.end());
+      all[i].input[member] = fmt::format("{:016x}{:016x}", random(), random());
+    }
+    return all;
+  }
+
   std::variant<Request, std::string> request_for(const Operation& call,
                                                  const Credentials& credentials) {
     Call parts;
@@ -142,7 +117,7 @@ struct Client::State {
       case Protocol::rest_json:
       case Protocol::rest_xml: {
         const auto* operation = find_rest_operation(name, call.name);
-        if (!operation) return fmt::format("{} {} is not known here", name, call.name);
+        if (!operation) return std::string("this operation is not known here");
         auto made = rest_call(*operation, service->protocol, call.input, own_endpoint);
         if (auto* why = std::get_if<std::string>(&made)) return std::move(*why);
         parts = std::get<Call>(std::move(made));
@@ -151,7 +126,7 @@ struct Client::State {
     auto request = signer->sign(std::move(parts), credentials, system_clock::now() + skew);
     request.connect_timeout = options.connect_timeout;
     request.timeout = options.timeout;
-    request.once = !repeatable(name, call);
+    request.once = !is_repeatable(name, call);
     return request;
   }
 
@@ -249,7 +224,7 @@ struct Client::State {
 
   // Whether it may be sent again.
   bool again(const Operation& call, const CallError& failed, const Response& response) const {
-    if (failed.fate == CallError::Fate::unknown) return repeatable(name, call);
+    if (failed.fate == CallError::Fate::unknown) return is_repeatable(name, call);
     if (is_throttling(failed.code, failed.status)) return true;
     if (any_of(failed.code, {"TransactionInProgressException"})) return true;
     return response.error && response.error->not_sent && !response.error->final;
@@ -305,6 +280,8 @@ Answer Client::call(std::string_view operation, const json::object& input) {
 
 std::vector<Answer> Client::call_all(std::span<const Operation> calls, std::size_t max_in_flight) {
   State& state = *state_;
+  const auto with_tokens = state.with_tokens(calls);
+  if (!with_tokens.empty()) calls = with_tokens;
   std::vector<Answer> answers(calls.size(), Answer(CallError{}));
   struct Progress {
     int tried = 0;

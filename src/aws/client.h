@@ -79,7 +79,8 @@ struct ClientOptions {
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};  // of one try
   int tries = 5;                              // 1 or more
-  // Between the first two tries at most this; it doubles with each, up to 20 s.
+  // Between the first two tries at most this, five times as much after throttling; it doubles with
+  // each, up to 20 s.
   std::chrono::milliseconds longest_first_pause{100};
 };
 
@@ -91,7 +92,11 @@ struct ClientOptions {
 //
 // Repeats what may be repeated, with full jitter between tries: what was throttled or never sent,
 // always; what may have been done already, only where twice is as good as once (reads, whole
-// writes, updates that do not count). A clock that differs from the service's is corrected.
+// writes, updates that do not count, transactions by their token: retry.h). The others go once, on
+// a connection of their own. A clock that differs from the service's is corrected, and a key that
+// it refuses asked for anew, once a call.
+//
+// A call takes at most `tries` times `timeout`, and the pauses between.
 //
 // Not for use by two threads at once.
 class Client {

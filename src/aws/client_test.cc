@@ -7,6 +7,7 @@
 
 #include <boost/json.hpp>
 #include <mutex>
+#include <set>
 
 #include "support/http_server.h"
 
@@ -168,6 +169,18 @@ TEST_F(ClientTest, RepeatsAfterAServerErrorOnlyWhereTwiceIsAsGoodAsOnce) {
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET a = :a"}}, 4},
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET a = a + :a"}}, 1},
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "ADD a :a"}}, 1},
+      {"dynamodb", "UpdateItem", {{"UpdateExpression", "Remove b Add\ta :a"}}, 1},
+      {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET a = list_append(a, :a)"}}, 1},
+      {"dynamodb", "UpdateItem", {{"AttributeUpdates", json::object()}}, 1},
+      {"dynamodb", "TransactWriteItems", {}, 4},  // the same one, by its token
+      {"secretsmanager", "PutSecretValue", {}, 4},
+      {"cloudformation", "CreateStack", {}, 1},
+      {"cloudformation", "DescribeStacks", {}, 4},
+      {"kms", "CreateKey", {}, 1},  // not known here
+      {"sqs", "ReceiveMessage", {}, 1},
+      {"lambda", "Invoke", {{"FunctionName", "f"}}, 1},
+      {"lambda", "GetFunction", {{"FunctionName", "f"}}, 4},
+      {"s3", "PutObject", {{"Bucket", "b"}, {"Key", "k"}}, 4},
       {"sns", "Publish", {}, 1},
       {"events", "PutEvents", {}, 1},
       {"cloudwatch", "PutMetricData", {}, 1},
@@ -180,6 +193,22 @@ TEST_F(ClientTest, RepeatsAfterAServerErrorOnlyWhereTwiceIsAsGoodAsOnce) {
     EXPECT_EQ(answer.error().fate, Fate::unknown) << one.operation;
     EXPECT_EQ(requests().size() - before, one.requests) << one.operation;
   }
+}
+
+TEST_F(ClientTest, ATransactionKeepsItsTokenThroughAllTries) {
+  answers({{.status = 500}, {.body = "{}"}});
+  auto one = client("dynamodb");
+  ASSERT_TRUE(one.call("TransactWriteItems", {{"TransactItems", json::array()}}));
+  ASSERT_TRUE(one.call("TransactWriteItems"));
+  ASSERT_TRUE(one.call("TransactWriteItems", {{"ClientRequestToken", "mine"}}));
+  ASSERT_THAT(requests(), SizeIs(4));
+  const auto token = [&](int i) {
+    return json::parse(requests()[i].body).at("ClientRequestToken");
+  };
+  EXPECT_EQ(token(0), token(1));
+  EXPECT_EQ(token(0).as_string().size(), 32U);
+  EXPECT_NE(token(0), token(2));
+  EXPECT_EQ(token(3), "mine");
 }
 
 TEST_F(ClientTest, ARefusalAfterALostAnswerMayBeItsOwnDoing) {
@@ -200,6 +229,88 @@ TEST_F(ClientTest, TakesOverTheClockOfTheService) {
   ASSERT_THAT(requests(), SizeIs(3));
   EXPECT_THAT(requests()[1].headers.at("x-amz-date"), HasSubstr("20201124T1000"));
   EXPECT_THAT(requests()[2].headers.at("x-amz-date"), HasSubstr("20201124T1000"));
+}
+
+TEST_F(ClientTest, TakesOverTheClockForAHeadWhoseRefusalHasNoCode) {
+  answers({{.status = 403, .headers = {{"Date", "Tue, 24 Nov 2020 10:00:00 GMT"}}}, {.body = ""}});
+  ASSERT_TRUE(client("s3").call("HeadObject", {{"Bucket", "b"}, {"Key", "k"}}));
+  EXPECT_THAT(requests()[1].headers.at("x-amz-date"), HasSubstr("20201124T1000"));
+}
+
+TEST_F(ClientTest, AClockThatIsNeverRightIsTakenOverOnce) {
+  auto late = refused(400, "InvalidSignatureException");
+  late.headers["Date"] = "Tue, 24 Nov 2020 10:00:00 GMT";
+  auto later = refused(400, "InvalidSignatureException");
+  later.headers["Date"] = "Tue, 24 Nov 2020 20:00:00 GMT";
+  answers({late, later});
+  const auto answer = client("dynamodb").call("PutItem");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, "InvalidSignatureException");
+  EXPECT_THAT(requests(), SizeIs(2));
+}
+
+TEST_F(ClientTest, ReadsErrorsOfTheRestProtocols) {
+  answers({{.status = 404,
+            .headers = {{"x-amz-request-id", "r3"}},
+            .body = "<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code><Message>none</Message>"
+                    "<Key>k</Key></Error>"}});
+  const json::object object = {{"Bucket", "b"}, {"Key", "k"}};
+  EXPECT_EQ(client("s3").call("GetObject", object).error().text(),
+            "s3 GetObject: NoSuchKey: none (HTTP 404) (request r3)");
+  answers({{.status = 404}});
+  EXPECT_EQ(client("s3").call("HeadObject", object).error().text(),
+            "s3 HeadObject: 404: Not Found (HTTP 404)");
+  answers({{.status = 301, .headers = {{"x-amz-bucket-region", "eu-west-2"}}}});
+  EXPECT_THAT(client("s3").call("GetObject", object).error().text(),
+              HasSubstr("The bucket is in the region eu-west-2."));
+  answers({{.status = 404,
+            .headers = {{"x-amzn-ErrorType", "ResourceNotFoundException:http://x/"}},
+            .body = R"({"Type":"User","Message":"no f"})"}});
+  EXPECT_EQ(client("lambda").call("GetFunction", {{"FunctionName", "f"}}).error().text(),
+            "lambda GetFunction: ResourceNotFoundException: no f (HTTP 404)");
+}
+
+TEST_F(ClientTest, ACopyMayFailAfterItWasAccepted) {
+  answers({{.body = "<Error><Code>InternalError</Code><Message>again</Message></Error>"},
+           {.body = "<CopyObjectResult><ETag>e</ETag></CopyObjectResult>"}});
+  const auto answer =
+      client("s3").call("CopyObject", {{"Bucket", "b"}, {"Key", "k"}, {"CopySource", "b/other"}});
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_THAT(requests(), SizeIs(2));
+}
+
+TEST_F(ClientTest, WhatCannotBeAskedIsNotSent) {
+  EXPECT_EQ(client("s3").call("GetObject", {{"Bucket", "b"}}).error().text(),
+            "s3 GetObject: Key is missing");
+  EXPECT_EQ(client("lambda").call("Nothing").error().fate, Fate::not_done);
+  EXPECT_THAT(requests(), SizeIs(0));
+}
+
+TEST_F(ClientTest, AnAnswerThatCannotBeReadLeavesItUnknown) {
+  answers({{.body = "<html>"}});
+  const auto answer = client("sns").call("Publish");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().fate, Fate::unknown);
+  EXPECT_THAT(requests(), SizeIs(1));
+}
+
+TEST_F(ClientTest, ACallThatPausesHoldsNoPlace) {
+  // One at a time: the first is throttled until all others were here.
+  std::mutex mutex;
+  std::set<std::string> seen;
+  sosw::testing::HttpServer server([&](const HttpRequest& request) {
+    const std::lock_guard lock(mutex);
+    seen.insert(request.body);
+    if (request.body == R"({"n":0})" && seen.size() < 5) return refused(400, "ThrottlingException");
+    return HttpReply{.body = "{}"};
+  });
+  Client one("dynamodb", {.region = "r",
+                          .endpoint = server.url(),
+                          .credentials = Credentials{"a", "b", ""},
+                          .tries = 20});
+  std::vector<Operation> calls;
+  for (int n = 0; n < 5; ++n) calls.push_back({"GetItem", {{"n", n}}});
+  for (const auto& answer : one.call_all(calls, 1)) EXPECT_TRUE(answer) << answer.error().text();
 }
 
 TEST_F(ClientTest, AWrongKeyIsToldAtOnce) {

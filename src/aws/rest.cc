@@ -115,8 +115,7 @@ class Writer {
     write_path(virtual_host);
     for_each_place(operation_.input, [&](const Place& place) { write_member(place); });
     write_rest(protocol);
-    if (!wrong_.empty())
-      return fmt::format("{} {}: {}", operation_.service, operation_.name, wrong_);
+    if (!wrong_.empty()) return wrong_;
     return std::move(call_);
   }
 

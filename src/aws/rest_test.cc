@@ -116,19 +116,18 @@ TEST(Rest, puts_a_bucket_into_the_host_name_where_its_name_permits) {
 }
 
 TEST(Rest, refuses_what_would_ask_something_else) {
-  EXPECT_EQ(complaint("lambda", "Invoke", {{"Payload", "{}"}}),
-            "lambda Invoke: FunctionName is missing");
+  EXPECT_EQ(complaint("lambda", "Invoke", {{"Payload", "{}"}}), "FunctionName is missing");
   EXPECT_EQ(complaint("s3", "DeleteObject", {{"Bucket", "b"}, {"Key", ""}}),
-            "s3 DeleteObject: Key is missing");  // it would be the bucket that is deleted
+            "Key is missing");  // it would be the bucket that is deleted
   EXPECT_EQ(complaint("s3", "ListObjectsV2", {{"Bucket", "a/b"}}),
-            "s3 ListObjectsV2: Bucket 'a/b' may not have a slash");
+            "Bucket 'a/b' may not have a slash");
   EXPECT_EQ(complaint("s3", "GetObject", {{"Bucket", "b"}, {"Key", "k"}, {"Keys", 1}}),
-            "s3 GetObject: it has no member Keys");
+            "it has no member Keys");
   EXPECT_EQ(complaint("lambda", "Invoke", {{"FunctionName", "f"}, {"payload", "{}"}}),
-            "lambda Invoke: it has no member payload");
+            "it has no member payload");
   EXPECT_EQ(complaint("s3", "PutObject",
                       {{"Bucket", "b"}, {"Key", "k"}, {"Metadata", {{"a", "1\r\nx: y"}}}}),
-            "s3 PutObject: the value for the header x-amz-meta-a may not have a line break");
+            "the value for the header x-amz-meta-a may not have a line break");
   EXPECT_EQ(find_rest_operation("s3", "Nothing"), nullptr);
 }
 
