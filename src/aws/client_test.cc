@@ -174,7 +174,7 @@ TEST_F(ClientTest, RepeatsAfterAServerErrorOnlyWhereTwiceIsAsGoodAsOnce) {
       {"dynamodb", "UpdateItem", {{"AttributeUpdates", json::object()}}, 1},
       {"dynamodb", "TransactWriteItems", {}, 4},  // the same one, by its token
       {"secretsmanager", "PutSecretValue", {}, 4},
-      {"cloudformation", "CreateStack", {}, 1},
+      {"cloudformation", "CreateStack", {}, 4},
       {"cloudformation", "DescribeStacks", {}, 4},
       {"kms", "CreateKey", {}, 1},  // not known here
       {"sqs", "ReceiveMessage", {}, 1},

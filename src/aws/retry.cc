@@ -79,6 +79,8 @@ std::string_view token_member(std::string_view service, std::string_view operati
   if ((service == "dynamodb" && any_of(operation, {"TransactWriteItems", "ExecuteTransaction"})) ||
       (service == "secretsmanager" &&
        any_of(operation, {"CreateSecret", "PutSecretValue", "UpdateSecret", "RotateSecret"})) ||
+      (service == "cloudformation" &&
+       any_of(operation, {"CreateStack", "UpdateStack", "DeleteStack", "ExecuteChangeSet"})) ||
       (service == "athena" && operation == "StartQueryExecution"))
     return "ClientRequestToken";
   return {};

@@ -19,7 +19,7 @@ bool is_skew(std::string_view code);
 bool is_refused_key(std::string_view code);
 
 // The member of a call's input by which the service knows that it is the same call again; empty if
-// it has none. AWS's own clients fill it in, and so do we.
+// it has none. It is filled in where the caller gives none.
 std::string_view token_member(std::string_view service, std::string_view operation);
 
 // Whether twice is as good as once, when nobody knows whether it was done. An operation that is not

@@ -46,9 +46,10 @@ bool is_number(std::string_view name) {
 }
 
 bool is_boolean(std::string_view name) {
-  return any_of(name, {"ActionsEnabled", "ReturnData", "DisableRollback", "NoEcho", "IsTruncated",
-                       "EnableTerminationProtection", "ReturnSubscriptionArn", "IsLatest",
-                       "DeleteMarker", "BucketKeyEnabled", "IncludeNestedStacks"});
+  return any_of(name,
+                {"ActionsEnabled", "ReturnData", "DisableRollback", "NoEcho", "IsTruncated",
+                 "EnableTerminationProtection", "ReturnSubscriptionArn", "IsLatest", "DeleteMarker",
+                 "BucketKeyEnabled", "UsePreviousValue", "IncludeNestedStacks"});
 }
 
 // Elements that are lists even when nothing is in them.
