@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <random>
 #include <thread>
 
 #include "sdk/dynamo_expressions.h"
@@ -77,14 +76,6 @@ bool move_on(json::object& input, const json::object& answer) {
   if (!last || last->empty()) return false;
   input["ExclusiveStartKey"] = *last;
   return true;
-}
-
-// DynamoDB takes a transaction once for each token, however often it is sent.
-std::string new_token() {
-  std::random_device random;
-  std::string token;
-  while (token.size() < 32) token += fmt::format("{:08x}", static_cast<std::uint32_t>(random()));
-  return token;
 }
 
 // The row_mapper of a table that Glue's crawlers have described, and its keys.
@@ -416,8 +407,7 @@ void DynamoDbClient::transact_write(const json::array& transactions) {
   }
   for (const auto chunk : chunks(transactions, kWritesInTransaction)) {
     state_->client.call("TransactWriteItems",
-                        {{"TransactItems", json::array(chunk.begin(), chunk.end())},
-                         {"ClientRequestToken", new_token()}});
+                        {{"TransactItems", json::array(chunk.begin(), chunk.end())}});
     count("dynamo_transact_write_operations");
   }
 }
