@@ -228,8 +228,8 @@ std::string closed_status(std::string_view labourer, bool done) {
 }
 
 Task to_task(const Item& row, State state) {
-  static constexpr std::string_view kOurs[] = {"claim", "rev", "place", "deadline",
-                                               "labourer_id_task_status"};
+  static constexpr std::string_view kOurs[] = {"claim",    "rev",    "place",
+                                               "deadline", "met_at", "labourer_id_task_status"};
   Task task;
   task.state = state;
   for (const auto& [key, value] : row) {

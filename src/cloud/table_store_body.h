@@ -109,9 +109,10 @@ class TableStore::Body {
   // The end of an attempt that nobody has completed.
   Move ending(Item row, bool silent, const Labourer& labourer, bool job_cancelled,
               std::string_view why, Time now, State& state) const;
-  // What the original's moves in two steps leave behind.
-  Result<void> repair(std::string_view task_id, std::string_view labourer);
-  Result<void> repair_refused(std::span<const Move> moves, std::string_view labourer);
+  // What the original leaves behind where a row of ours was to go: `refused` is a removal, then a
+  // put.
+  Result<void> repair(const Move& refused, Time now);
+  Result<void> repair_refused(std::span<const Move> moves, Time now);
   std::int64_t greenfield_of_claim(std::string_view claim, const Item& row, Time now) const;
 
   // --- Jobs

@@ -34,7 +34,7 @@ Result<bool> TableStore::Body::live_rows(std::string_view job, const Item& item)
     const auto rows = requests_.get(keys_of_rows(job, item, row, std::min(made, row + kPortion)));
     if (!rows) return rows.error();
     for (const auto& found : *rows)
-      if (found && !found->contains("completed_at")) return true;
+      if (found && found->contains("labourer_id") && !found->contains("completed_at")) return true;
   }
   return false;
 }
@@ -123,12 +123,18 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     std::vector<Move> moves;
     for (std::size_t i = 0; i < rows->size(); ++i) {
       const auto& found = (*rows)[i];
-      if (!found) continue;
+      // Without labourer: made by a WorkerAssistant of the original, of a report about what had
+      // moved.
+      if (!found || !found->contains("labourer_id")) continue;
       const bool live = i % 2 == 0;
       const State state = live ? live_state(*found, now) : State::retry;
       if (state == State::running || state == State::failed) ++running;
       if (state != State::queued && state != State::retry) continue;
-      if (closed + std::ssize(moves) >= at_most) {
+      // The original is moving it: one copy at a time.
+      const bool twice =
+          !live && !moves.empty() &&
+          text_in(moves.back().writes[1].item, "task_id") == text_in(*found, "task_id");
+      if (closed + std::ssize(moves) >= at_most || twice) {
         ++left;
         all_before = false;
         continue;
@@ -138,6 +144,7 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
       moves.back().job = id;
     }
     if (auto committed = requests_.commit(moves); !committed) return committed.error();
+    if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
     for (const auto& move : moves) {
       if (move.fate == Move::Fate::done) {
         ++closed;

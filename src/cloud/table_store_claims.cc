@@ -198,6 +198,7 @@ Result<std::vector<Item>> TableStore::Body::candidates(const ClaimRequest& reque
   for (const auto& row : completed)
     if (auto taken = take_out_of_queue(row, now); !taken) return taken.error();
   if (auto closed = requests_.commit(cancelled); !closed) return closed.error();
+  if (auto repaired = repair_refused(cancelled, now); !repaired) return repaired.error();
   return found;
 }
 

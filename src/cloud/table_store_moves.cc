@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cloud/python_literal.h"
 #include "cloud/table_store_body.h"
 #include "core/guard.h"
+#include "core/json_text.h"
 #include "core/retry.h"
 #include "core/sha256.h"
 
@@ -19,6 +21,9 @@ namespace {
 constexpr std::int64_t kCutAtOnce = 1'000;
 // An index is in order of the claims, not of the ends: fewer are chosen from so many.
 constexpr std::int64_t kChosenFrom = 1'000;
+// No Lambda function lives longer: a Scavenger of the original that has begun a move has ended it
+// by then, or never will.
+constexpr std::int64_t kLongestRunS = 900;
 
 // Of the jitter: the same for one attempt however often it is asked, different between attempts.
 std::uint64_t seed_of(const Item& row) {
@@ -31,7 +36,15 @@ std::uint64_t seed_of(const Item& row) {
 
 // What an attempt leaves that means nothing afterwards.
 void forget_attempt(Item& row) {
-  for (const auto name : {"started", "deadline", "place", "late_claim"}) row.erase(name);
+  for (const auto name : {"started", "deadline", "place", "late_claim", "met_at"}) row.erase(name);
+}
+
+// The original archives a payload as its own language prints it; a worker gets JSON.
+void mend_payload(Item& row) {
+  const std::string payload = text_in(row, "payload");
+  if (parse_json(payload)) return;
+  if (const auto read = python_literal(payload); read && read->is_object())
+    row["payload"] = text(json_text(*read));
 }
 
 std::string id_of(const Item& row) { return text_in(row, "task_id"); }
@@ -155,7 +168,7 @@ Result<std::vector<Ended>> TableStore::Body::expire(const Labourer& labourer, st
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ended.push_back({id_of(rows[i]), states[i]});
-  if (auto repaired = repair_refused(moves, labourer.id); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
   return ended;
 }
 
@@ -222,7 +235,7 @@ Result<std::vector<std::string>> TableStore::Body::requeue(std::string_view labo
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < due.size(); ++i)
     if (moves[closed + i].fate == Move::Fate::done) ids.push_back(id_of(*due[i]));
-  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
   return ids;
 }
 
@@ -254,55 +267,113 @@ Result<std::vector<std::string>> TableStore::Body::archive(std::string_view labo
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ids.push_back(id_of((*rows)[i]));
-  if (auto repaired = repair_refused(moves, labourer); !repaired) return repaired.error();
+  if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
   return ids;
 }
 
 // --- Repair
 
-Result<void> TableStore::Body::repair_refused(std::span<const Move> moves,
-                                              std::string_view labourer) {
+// The original moves a task by two requests: it puts the copy, then it deletes the task, whatever
+// has become of that by then. So while the task stands, the copy may at any moment be all that is
+// left: it is never deleted, only replaced by the transaction that ends the task. And as long as
+// the original may still come to its second request, nothing is done that would put the task where
+// it deletes.
+Result<void> TableStore::Body::repair_refused(std::span<const Move> moves, Time now) {
   for (const Move& move : moves) {
     // The row is where it was, and the place where it was to go is taken.
-    if (move.fate != Move::Fate::refused || move.writes.size() < 2) continue;
-    if (move.refused.size() < 2 || move.refused[1].why != Refusal::condition) continue;
-    if (auto repaired = repair(text_in(move.writes[1].item, "task_id"), labourer); !repaired)
-      return repaired.error();
+    if (move.fate != Move::Fate::refused || move.refused.size() < 2) continue;
+    if (move.refused[0].why == Refusal::condition || move.refused[1].why != Refusal::condition)
+      continue;
+    if (auto repaired = repair(move, now); !repaired) return repaired.error();
   }
   return {};
 }
 
-Result<void> TableStore::Body::repair(std::string_view task_id, std::string_view labourer) {
-  auto rows = requests_.get({task_key(task_id), retry_key(labourer, task_id), closed_key(task_id)});
+Result<void> TableStore::Body::repair(const Move& refused, Time now) {
+  const Write& wanted = refused.writes[1];
+  const std::string id = id_of(wanted.item);
+  const auto rows = requests_.get(
+      {task_key(id), retry_key(text_in(wanted.item, "labourer_id"), id), closed_key(id)});
   if (!rows) return rows.error();
-  auto &task = (*rows)[0], &retry = (*rows)[1], &closed = (*rows)[2];
+  const auto &task = (*rows)[0], &retry = (*rows)[1], &closed = (*rows)[2];
   const auto attempts = [](const std::optional<Item>& row) {
     return integer_in(*row, "attempts").value_or(0);
   };
-  std::vector<Move> gone;
-  const auto drop = [&](std::optional<Item>& row, Place::Where where) {
-    gone.emplace_back().writes.push_back(removal(*row, where));
-    row.reset();
+  Move mended;
+  // By the transaction that ends the other copy.
+  const auto replaces = [&](Move ending, const Item& older, Same same) {
+    mended = std::move(ending);
+    mended.fate = Move::Fate::left;
+    mended.unsure = false;
+    mended.writes[1].condition.clear();
+    require_same(mended.writes[1], older, same);
   };
-  if (task && retry) {
-    if (attempts(task) >= attempts(retry))
-      drop(retry, Place::Where::retry);
-    else
-      drop(task, Place::Where::tasks);
+  // Whoever has put the copy does nothing about it any more; else notes when it was met first.
+  const auto is_left = [&](const Item& copy, Place::Where where) {
+    const auto met_at = integer_in(copy, "met_at");
+    const std::int64_t at = epoch_seconds(now);
+    if (met_at && at - *met_at >= kLongestRunS) return true;
+    if (met_at && *met_at <= at) return false;
+    Key key =
+        where == Place::Where::retry ? retry_key(text_in(copy, "labourer_id"), id) : closed_key(id);
+    Write note =
+        Change().set("met_at", number(at)).counted().of(std::move(key.table), std::move(key.key));
+    require_same(note, copy, where == Place::Where::retry ? Same::retry : Same::closed);
+    mended.writes.push_back(std::move(note));
+    return false;
+  };
+  const auto done = [&](const Item& row, Place::Where where) {
+    return closing(row, where, State::done, std::nullopt, now);
+  };
+  const bool completed = task && task->contains("completed_at");
+  const bool is_done = closed && closed_state(*closed) == State::done;
+
+  if (task && !task->contains("labourer_id")) {
+    // A WorkerAssistant of the original was told of a task that had moved, and made this of it.
+    if (completed && (retry.has_value() != closed.has_value()) && !is_done) {
+      const Item& from = retry ? *retry : *closed;
+      Item row = from;
+      for (const auto& [name, value] : *task)
+        if (name != "failed_attempts") row[name] = value;
+      row["greenfield"] = number(greenfield_of_claim({}, from, now));
+      row.erase("reason");
+      Move ending = done(row, Place::Where::tasks);
+      if (closed) {
+        (closed_state(from) == State::dead ? ending.closed.dead : ending.closed.cancelled) = -1;
+        replaces(std::move(ending), from, Same::closed);
+      } else {
+        mended = std::move(ending);
+        mended.writes.push_back(removal(from, Place::Where::retry));
+      }
+      mended.writes.front() = removal(*task, Place::Where::tasks);
+    } else {
+      mended.writes.push_back(removal(*task, Place::Where::tasks));
+    }
+  } else if (task && closed && is_done) {
+    mended.writes.push_back(removal(*task, Place::Where::tasks));
+  } else if (task && closed && completed) {
+    replaces(done(*task, Place::Where::tasks), *closed, Same::closed);
+  } else if (task && closed && attempts(closed) >= attempts(task)) {
+    if (is_left(*closed, Place::Where::closed))
+      mended.writes.push_back(removal(*task, Place::Where::tasks));
+  } else if (task && closed && wanted.table == options_.closed) {
+    replaces(refused, *closed, Same::closed);
+  } else if (task && retry && completed) {
+    mended = done(*task, Place::Where::tasks);
+    mended.writes.push_back(removal(*retry, Place::Where::retry));
+  } else if (task && retry && attempts(retry) >= attempts(task)) {
+    if (is_left(*retry, Place::Where::retry))
+      mended.writes.push_back(removal(*task, Place::Where::tasks));
+  } else if (task && retry && wanted.table == options_.retry) {
+    if (is_left(*retry, Place::Where::retry)) replaces(refused, *retry, Same::retry);
+  } else if (!task && retry && closed) {
+    if (is_done || attempts(closed) >= attempts(retry))
+      mended.writes.push_back(removal(*retry, Place::Where::retry));
+    else if (wanted.table == options_.closed)
+      replaces(refused, *closed, Same::closed);
   }
-  if (task && closed) {
-    if (attempts(closed) >= attempts(task))
-      drop(task, Place::Where::tasks);
-    else
-      drop(closed, Place::Where::closed);
-  }
-  if (retry && closed) {
-    if (attempts(closed) >= attempts(retry))
-      drop(retry, Place::Where::retry);
-    else
-      drop(closed, Place::Where::closed);
-  }
-  return requests_.commit(gone);
+  if (mended.writes.empty()) return {};
+  return requests_.commit({&mended, 1});
 }
 
 // --- Replay
@@ -330,8 +401,10 @@ Result<std::vector<bool>> TableStore::Body::replay(std::span<const std::string> 
                                  labourer),
                      "replay again when the queue has been empty once"};
       Item row = next_revision(**closed);
-      for (const auto name : {"closed_at", "labourer_id_task_status", "failed", "completed_at"})
+      for (const auto name :
+           {"closed_at", "labourer_id_task_status", "failed", "completed_at", "met_at"})
         row.erase(name);
+      mend_payload(row);
       row["attempts"] = number(0);
       row["replays"] = number(integer_in(row, "replays").value_or(0) + 1);
       row["greenfield"] = number(positions->first);
@@ -347,7 +420,9 @@ Result<std::vector<bool>> TableStore::Body::replay(std::span<const std::string> 
               "", true)};
       if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
       replayed.back() = move.fate == Move::Fate::done;
-      if (!replayed.back()) requests_.pause(round);
+      if (replayed.back()) break;
+      if (auto repaired = repair_refused({&move, 1}, now); !repaired) return repaired.error();
+      requests_.pause(round);
     }
   }
   return replayed;

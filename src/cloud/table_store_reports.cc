@@ -243,6 +243,9 @@ Result<Reported> TableStore::Body::settle(const Report& report, const Item* lett
       if (letter_gone)
         return Reported{Answer::already, (*place)->state, reported.labourer_id, false};
       if (move.fate != Move::Fate::done) {
+        if ((*place)->where == Place::Where::retry) {
+          if (auto repaired = repair_refused({&move, 1}, now); !repaired) return repaired.error();
+        }
         requests_.pause(decision + 1);
         continue;
       }

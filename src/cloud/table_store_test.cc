@@ -306,42 +306,6 @@ TEST_F(TableStoreOnly, what_the_originals_worker_assistant_completes_in_the_queu
   EXPECT_EQ(task(id).state, State::done);
 }
 
-// A put of the original's first step, the second of which never came.
-TEST_F(TableStoreOnly, what_a_move_in_two_steps_leaves_behind_is_repaired) {
-  struct Case {
-    std::string_view where;  // of the copy
-    int more_attempts;       // than the row has
-    State state;             // in the end
-  };
-  int n = 0;
-  for (const Case& one :
-       {Case{"sosw_retry_tasks", 0, State::retry}, Case{"sosw_retry_tasks", 1, State::retry},
-        Case{"sosw_closed_tasks", 0, State::dead}, Case{"sosw_closed_tasks", 1, State::dead}}) {
-    SCOPED_TRACE(n);
-    labourers_.at(std::string(kWorker)).max_attempts = one.state == State::dead ? 1 : 3;
-    accept(1, fmt::format("k{}", n++));
-    const auto claimed = claim(1);
-    const std::string id = claimed.at(0).task.id;
-    wait(1'201);
-    Item copy = *row(id);
-    copy["attempts"] = number(1 + one.more_attempts);
-    if (one.state == State::retry) {
-      copy["desired_launch_time"] = number(epoch_seconds(now_) + 50);
-    } else {
-      copy["closed_at"] = number(epoch_seconds(now_));
-      copy["labourer_id_task_status"] = text(closed_status(kWorker, false));
-    }
-    python({.table = std::string(one.where), .item = copy});
-    must(store_->expire(worker(), 10, {}, now_));
-    must(store_->expire(worker(), 10, {}, now_));
-    EXPECT_EQ(size_of("sosw_tasks", id) + size_of("sosw_retry_tasks", id) +
-                  size_of("sosw_closed_tasks", id),
-              1);
-    EXPECT_EQ(task(id).state, one.state);
-    EXPECT_EQ(task(id).attempts, 1 + one.more_attempts);
-  }
-}
-
 // --- Letters
 
 TEST_F(TableStoreOnly, a_report_of_a_task_that_has_moved_is_left_as_a_letter) {
