@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// See audit_log.h.
+#include "cloud/audit_log.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "cloud/table_rows.h"
+
+namespace sosw::cloud {
+namespace {
+
+constexpr std::size_t kAtOnce = 25;  // of one BatchWriteItem
+
+}  // namespace
+
+AuditLog::AuditLog(Tables& tables, Options options)
+    : tables_(tables), options_(std::move(options)) {}
+
+void AuditLog::invoked(std::string invocation_id, std::string log_stream_name) {
+  const std::lock_guard lock(mutex_);
+  invocation_id_ = std::move(invocation_id);
+  log_stream_name_ = std::move(log_stream_name);
+}
+
+void AuditLog::append(std::span<const engine::AuditEvent> events) {
+  std::vector<Item> rows;
+  rows.reserve(events.size());
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& event : events) {
+      // Two rows of a task with an equal time would be one.
+      const bool again = event.at <= last_ && last_ - event.at < std::chrono::seconds(1);
+      last_ = again ? last_ + Time::duration(1) : event.at;
+      Item row = {
+          {"task_id", text(event.task_id)},        {"created_at", seconds(last_)},
+          {"action", text(event.action)},          {"author", text(options_.author)},
+          {"invocation_id", text(invocation_id_)}, {"log_stream_name", text(log_stream_name_)}};
+      if (!event.labourer_id.empty())
+        row[event.action == "created" ? "labourer" : "labourer_id"] = text(event.labourer_id);
+      rows.push_back(std::move(row));
+    }
+  }
+  for (std::size_t from = 0; from < rows.size(); from += kAtOnce) {
+    const auto portion = std::span(rows).subspan(from, std::min(kAtOnce, rows.size() - from));
+    if (const auto appended = tables_.append(options_.table, portion); !appended) {
+      // Those behind it would only wait as long.
+      spdlog::warn("{} rows of the audit log were not written: {}", rows.size() - from,
+                   appended.error().message);
+      return;
+    }
+  }
+}
+
+}  // namespace sosw::cloud

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// The audit log of the original: a row of `sosw_tasks_meta` for each thing that happens to a task.
+#pragma once
+
+#include <mutex>
+#include <span>
+#include <string>
+
+#include "cloud/tables.h"
+#include "engine/ports.h"
+
+namespace sosw::cloud {
+
+// Rows as the original's MetaHandler writes them: task_id, created_at, action, the labourer where
+// it is known (`labourer` of a created task, else `labourer_id`), and the invocation that wrote
+// them. Best effort: what the tables do not take is lost, and a line in the log of the program says
+// so.
+class AuditLog final : public engine::AuditLog {
+ public:
+  struct Options {
+    std::string table = "sosw_tasks_meta";
+    std::string author;  // the function's name
+  };
+  // `tables` outlives it.
+  AuditLog(Tables& tables, Options options);
+
+  // The Lambda invocation that writes from now on.
+  void invoked(std::string invocation_id, std::string log_stream_name);
+
+  // From any thread. A request for every 25 events.
+  void append(std::span<const engine::AuditEvent> events) override;
+
+ private:
+  Tables& tables_;
+  const Options options_;
+  std::mutex mutex_;  // of what follows
+  std::string invocation_id_, log_stream_name_;
+  Time last_{};  // `created_at`, which is a part of the key
+};
+
+}  // namespace sosw::cloud
