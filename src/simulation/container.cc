@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kLongestRun = 50;  // s; then a handler comes to its end
 constexpr std::int64_t kClosedAtOnce = 100;
+constexpr double kTimeout = 60;  // s; as the functions of the original are shipped
 
 double seconds_between(Time from, Time to) {
   return std::chrono::duration<double>(to - from).count();
@@ -17,13 +18,14 @@ double seconds_between(Time from, Time to) {
 
 }  // namespace
 
-Container::Container(Surroundings& around, std::string name, bool leaves_letters)
+Container::Container(Surroundings& around, std::string name, Kind kind)
     : around_(around),
       world_(around.world),
       process_(around.world, std::move(name)),
-      leaves_letters_(leaves_letters),
+      kind_(kind),
       none_(around.world, Faults::None()) {
   caller_.process = &process_;
+  caller_.original = kind == Kind::original;
   process_.on_death = [this] { died(); };
 }
 
@@ -39,10 +41,19 @@ void Container::begin(const Labourers& configured) {
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
                                            around_.changed);
+  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
+                                             around_.workers, around_.invoke_trouble);
+  if (kind_ == Kind::original) {
+    PythonEssentials::Settings settings;
+    settings.audit = false;
+    original_ = std::make_unique<PythonEssentials>(
+        *tables_, [this] { return process_.now(); }, settings);
+    return;
+  }
   cloud::TableStore::Options options;
   options.holder = fmt::format("{} {}", process.name(), begun_);
   options.nonce = options.holder;
-  options.leaves_letters = leaves_letters_;
+  options.leaves_letters = kind_ == Kind::worker_assistant;
   options.task_step = around_.task_step;
   for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
   options.pause = [this](int round) {
@@ -57,12 +68,11 @@ void Container::begin(const Labourers& configured) {
                                                              caller_.told = now;
                                                              caller_.began = world_.now();
                                                            }});
-  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
-                                             around_.workers, around_.invoke_trouble);
   metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric,
                                              [](const FaultyMetrics::Value&) {});
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
-  audit_ = std::make_unique<FaultyAuditLog>(process, around_.faults);
+  audit_ = std::make_unique<cloud::AuditLog>(*tables_,
+                                             cloud::AuditLog::Options{.author = process.name()});
   ecology_ = std::make_unique<engine::EcologyManager>(*metrics_);
   const auto& settings = around_.settings;
   task_manager_ = std::make_unique<engine::TaskManager>(*store_, settings.task_manager);
@@ -85,8 +95,15 @@ void Container::invoke(const Labourers& configured, std::function<bool(Container
                        std::function<void(bool)> over) {
   if (!process_.alive()) begin(configured);
   caller_.labourers = configured;
+  caller_.told = process_.now();
+  caller_.began = world_.now();
   busy_ = true;
   over_ = std::move(over);
+  if (kind_ == Kind::original) {
+    world_.in(kTimeout, [this, run = ++runs_] {
+      if (busy_ && run == runs_) kill();
+    });
+  }
   world_.start(process_, "run", [this, body = std::move(body)] {
     const bool good = body(*this);
     world_.in(0, [this, good, begun = begun_] {
@@ -104,12 +121,14 @@ void Container::kill() { world_.kill(process_); }
 
 void Container::died() {
   world_.say_as(process_.name(), "dies");
+  original_.reset();
   assistant_.reset();
   scavenger_.reset();
   orchestrator_.reset();
   scheduler_.reset();
   task_manager_.reset();
   ecology_.reset();
+  audit_.reset();
   store_.reset();
   table_store_.reset();
   if (!busy_) return;
@@ -137,6 +156,7 @@ Result<engine::Accepted> Container::schedule(const json::value& event, std::stri
 }
 
 bool Container::orchestrate() {
+  if (original_) return orchestrate_original();
   const Time began = process_.now();
   engine::Labourers labourers = *caller_.labourers;
   const auto status = store_->status();
@@ -158,6 +178,7 @@ bool Container::orchestrate() {
 }
 
 bool Container::scavenge() {
+  if (original_) return scavenge_original();
   const auto pass = scavenger_->scavenge(labourers(), names(), {});
   if (const auto left = store_->cancelling(); left) {
     for (const std::string& job : *left) (void)store_->cancel(job, kClosedAtOnce, process_.now());
@@ -165,6 +186,39 @@ bool Container::scavenge() {
   (void)continue_jobs(5);
   const auto sent = engine::flush_alarms(*store_, *notifier_);
   return pass.skipped.empty() && sent;
+}
+
+bool Container::report(const json::object& event) {
+  if (!original_) return bool(assistant_->call(event));
+  const auto report = engine::WorkerAssistant::read_event(event);
+  if (!report) return false;
+  return bool(report->kind == Report::Kind::completed
+                  ? original_->mark_task_as_completed(report->task_id)
+                  : original_->mark_task_as_failed(report->task_id));
+}
+
+bool Container::create_task(std::string_view labourer_id, std::string_view task_id) {
+  return bool(original_->create_task(labourer_id, task_id, R"({"n": 1})"));
+}
+
+bool Container::orchestrate_original() {
+  std::vector<Labourer> all;
+  for (const auto& [id, labourer] : labourers()) all.push_back(labourer);
+  return bool(original_->orchestrate(
+      all, [this](const Labourer& labourer, const json::object& payload) -> Result<void> {
+        const engine::Invocation invocation{
+            std::string(payload.at("task_id").as_string()), {}, {}, &labourer};
+        const auto invoked = invoker_->invoke({&invocation, 1});
+        if (invoked.front().outcome == engine::Invoked::Outcome::accepted) return {};
+        return Error{Code::unavailable, invoked.front().reason, {}};
+      }));
+}
+
+bool Container::scavenge_original() {
+  std::vector<Labourer> all;
+  for (const auto& [id, labourer] : labourers()) all.push_back(labourer);
+  return bool(
+      original_->scavenge(all, [this](const std::string& id) { world_.say("gives up {}", id); }));
 }
 
 }  // namespace sosw::simulation

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "cloud/audit_log.h"
 #include "cloud/table_store.h"
 #include "engine/ecology_manager.h"
 #include "engine/orchestrator.h"
@@ -19,6 +20,7 @@
 #include "simulation/faulty_ports.h"
 #include "simulation/faulty_store.h"
 #include "simulation/faulty_tables.h"
+#include "simulation/python_essentials.h"
 
 namespace sosw::simulation {
 
@@ -44,8 +46,10 @@ struct Surroundings {
 
 class Container {
  public:
-  // `leaves_letters`: the role reaches no table but that of the tasks.
-  Container(Surroundings& around, std::string name, bool leaves_letters);
+  // worker_assistant: its role reaches no table but that of the tasks. original: it runs one of the
+  // Essentials of the original.
+  enum class Kind : std::uint8_t { essential, worker_assistant, original };
+  Container(Surroundings& around, std::string name, Kind kind);
   ~Container();
   Container(const Container&) = delete;
   Container& operator=(const Container&) = delete;
@@ -70,14 +74,21 @@ class Container {
   bool continue_jobs(double at_most_s);
   Result<engine::Accepted> schedule(const json::value& event, std::string key);
 
+  // By a worker, whose claim may be known. The answer is good.
+  bool report(const json::object& event);
+  // The original's Scheduler: one row, over whatever is there.
+  bool create_task(std::string_view labourer_id, std::string_view task_id);
+
+  // Of ours:
   engine::TaskStore& store() { return *store_; }
   cloud::TableStore& table_store() { return *table_store_; }
-  engine::WorkerAssistant& assistant() { return *assistant_; }
   engine::TaskManager& task_manager() { return *task_manager_; }
   [[nodiscard]] const engine::Labourers& labourers() const { return *caller_.labourers; }
 
  private:
   void begin(const Labourers& configured);
+  bool orchestrate_original();
+  bool scavenge_original();
   void died();
   void end(bool good);
   [[nodiscard]] std::vector<std::string_view> names() const;
@@ -85,11 +96,11 @@ class Container {
   Surroundings& around_;
   World& world_;
   Process process_;
-  const bool leaves_letters_;
+  const Kind kind_;
   Faults none_;
   Caller caller_;
   bool busy_ = false;
-  int begun_ = 0;
+  int begun_ = 0, runs_ = 0;
   std::function<void(bool)> over_;
   std::unique_ptr<FaultyTables> tables_;
   std::unique_ptr<cloud::TableStore> table_store_;
@@ -97,13 +108,14 @@ class Container {
   std::unique_ptr<FaultyInvoker> invoker_;
   std::unique_ptr<FaultyMetrics> metrics_;
   std::unique_ptr<FaultyNotifier> notifier_;
-  std::unique_ptr<FaultyAuditLog> audit_;
+  std::unique_ptr<cloud::AuditLog> audit_;
   std::unique_ptr<engine::EcologyManager> ecology_;
   std::unique_ptr<engine::TaskManager> task_manager_;
   std::unique_ptr<engine::Scheduler> scheduler_;
   std::unique_ptr<engine::Orchestrator> orchestrator_;
   std::unique_ptr<engine::Scavenger> scavenger_;
   std::unique_ptr<engine::WorkerAssistant> assistant_;
+  std::unique_ptr<PythonEssentials> original_;
 };
 
 }  // namespace sosw::simulation

@@ -15,10 +15,10 @@ std::string_view name(Fault fault) {
 
 std::string_view name(Method method) {
   constexpr std::array<std::string_view, kMethods> kNames = {
-      "accept", "make_rows", "exchange",   "release", "expire", "requeue", "archive",
-      "replay", "cancel",    "cancelling", "gate",    "alarms", "status",  "tasks",
-      "jobs",   "invoke",    "values",     "notify",  "append", "config",  "rows",
-      "write",  "transact",  "query",      "get"};
+      "accept", "make_rows", "exchange",   "release", "expire",     "requeue", "archive",
+      "replay", "cancel",    "cancelling", "gate",    "alarms",     "status",  "tasks",
+      "jobs",   "invoke",    "values",     "notify",  "append",     "config",  "rows",
+      "write",  "transact",  "query",      "get",     "write_batch"};
   return kNames[static_cast<std::size_t>(method)];
 }
 
@@ -27,11 +27,11 @@ bool possible(Method method, Fault fault) {
                     method == Method::tasks || method == Method::jobs || method == Method::values ||
                     method == Method::config || method == Method::rows || method == Method::query ||
                     method == Method::get;
-  const bool batch = method == Method::make_rows || method == Method::exchange ||
-                     method == Method::release || method == Method::expire ||
-                     method == Method::requeue || method == Method::archive ||
-                     method == Method::replay || method == Method::cancel ||
-                     method == Method::notify || method == Method::append;
+  const bool batch =
+      method == Method::make_rows || method == Method::exchange || method == Method::release ||
+      method == Method::expire || method == Method::requeue || method == Method::archive ||
+      method == Method::replay || method == Method::cancel || method == Method::notify ||
+      method == Method::append || method == Method::write_batch;
   switch (fault) {
     case Fault::lost_after:
     case Fault::repeated:

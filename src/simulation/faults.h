@@ -60,8 +60,9 @@ enum class Method : std::uint8_t {
   transact,
   query,
   get,
+  write_batch,  // cloud::Tables::append
 };
-inline constexpr std::size_t kMethods = 25;
+inline constexpr std::size_t kMethods = 26;
 [[nodiscard]] std::string_view name(Method method);
 // Whether that fault makes a difference at that method.
 [[nodiscard]] bool possible(Method method, Fault fault);

@@ -64,6 +64,9 @@ auto FaultyTables::change(Method method, const Effect& effect, const Later& late
     return answer;
   };
   const auto stuck = [&] {
+    // The original loses a task all by itself when its second request arrives after a later run:
+    // its requests take effect within the run.
+    if (caller_.original) return void(now());
     constexpr double kDelays[] = {1, 5, 30, 120, 290};
     world_.in(kDelays[world_.choices().below(5, "delay of a request")],
               [then = later(), caller = caller_, changed = changed_, world = &world_] {
@@ -105,8 +108,14 @@ Result<std::vector<std::optional<Item>>> FaultyTables::get(std::span<const cloud
 }
 
 Result<void> FaultyTables::append(std::string_view table, std::span<const Item> items) {
-  return change(
-      Method::append, [&] { return inner_.append(table, items); }, [] { return [] {}; });
+  // Records, of which no invariant knows.
+  return as_no_answer(faults_.call(
+      *caller_.process, Method::write_batch, [&] { return inner_.append(table, items); },
+      [&] {
+        const auto some = world_.choices().below(static_cast<std::uint32_t>(items.size()),
+                                                 "items that are appended");
+        if (some > 0) (void)inner_.append(table, items.first(some));
+      }));
 }
 
 }  // namespace sosw::simulation

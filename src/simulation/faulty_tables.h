@@ -21,8 +21,9 @@ namespace sosw::simulation {
 struct Caller {
   Process* process = nullptr;
   std::shared_ptr<const engine::Labourers> labourers;
-  Time told{};   // the time that he gave to the store
-  Time began{};  // true time: all that he has looked at is from then on
+  Time told{};            // the time that he gave to the store
+  Time began{};           // true time: all that he has looked at is from then on
+  bool original = false;  // an Essential of the original
 };
 
 class FaultyTables final : public cloud::Tables {

@@ -25,7 +25,15 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
       faults_(faults),
       log_(log),
       invariants_(invariants),
-      picture_(world) {
+      picture_(world, [this](std::string_view id) {
+        const auto known = labourers_->find(id);
+        const Labourer labourer = known == labourers_->end() ? Labourer() : known->second;
+        return std::int64_t{labourer.duration_s} + labourer.cooldown_s;
+      }) {
+  original_ = static_cast<Original>(choices_.weighted({12, 1, 1, 1, 1}, "original"));
+  invariants_.waive([this](std::string_view invariant, bool touched) {
+    return waived(original_, invariant, by_original_, touched);
+  });
   ModelTables::Options options;
   options.index_lag_s = kLag;
   tables_.emplace(
@@ -81,16 +89,27 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000}, "most offset");
   every_s_ = one_of(choices_, {15.0, 60.0}, "every");
   fence_ = !choices_.chance(25, "no fence");
+  // How long ours wait for a Scavenger of the original is measured by their clocks.
+  if (original_ == Original::scavenger) most_offset_ = std::min(most_offset_, kCooldown / 2U);
+  using enum Container::Kind;
   for (int i = 1; i <= 2; ++i) {
-    orchestrators_.push_back(
-        std::make_unique<Container>(*around_, fmt::format("orchestrator {}", i), false));
+    const bool of_original = original_ == Original::orchestrator && i == 1;
+    orchestrators_.push_back(std::make_unique<Container>(
+        *around_, of_original ? "the original's orchestrator" : fmt::format("orchestrator {}", i),
+        of_original ? original : essential));
     scavengers_.push_back(
-        std::make_unique<Container>(*around_, fmt::format("scavenger {}", i), false));
+        std::make_unique<Container>(*around_, fmt::format("scavenger {}", i), essential));
   }
+  if (original_ == Original::scavenger)
+    scavengers_.push_back(
+        std::make_unique<Container>(*around_, "the original's scavenger", original));
+  for (const auto& [id, labourer] : *labourers_)
+    if (choices_.chance(20, "workers of the original")) of_python_.insert(id);
 }
 
 Fleet::~Fleet() {
-  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_})
+  for (auto* pool :
+       {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_, &originals_})
     pool->clear();
 }
 
@@ -158,22 +177,33 @@ std::uint32_t Fleet::decide(std::uint32_t bound, const char* name) {
   const std::string_view what = name;
   if (world_.calm() && !what.starts_with("index") && !what.starts_with("age")) return 0;
   if (what == "index is behind") return lag_ > 0 && choices_.chance(lag_, name) ? 1 : 0;
-  if (what == "fault of a write" || what == "fault of a transaction")
+  if (what == "fault of a write" || what == "fault of a transaction" ||
+      what == "fault of an append")
     return trouble_ == 0 ? 0 : choices_.weighted({1000 - 2 * trouble_, trouble_, trouble_}, name);
   if (what == "fault of a query" || what == "fault of a get")
     return trouble_ == 0 ? 0 : choices_.weighted({1000 - trouble_, trouble_}, name);
-  if (what == "fault of an append") return 0;
   return choices_.below(bound, name);
 }
 
 void Fleet::changed(const Caller& caller) {
   if (!picture_.dirty()) return;
-  if (const auto wrong = picture_.look(scratch_)) invariants_.breaks(wrong->invariant, wrong->what);
+  by_original_ = caller.original;
+  picture_.look(scratch_, [this](std::string_view invariant, std::string what) {
+    invariants_.breaks(invariant, std::move(what));
+  });
+  if (original_ == Original::scavenger && caller.original) {
+    if (!picture_.gone().empty() && picture_.gone() == retried_alone_) invariants_.excuse();
+    retried_alone_ = picture_.retried_alone();
+  }
   static const std::function<bool(std::string_view, std::string_view)> kNobodyKnows =
       [](std::string_view, std::string_view) { return false; };
   const auto& settings = around_->settings.scheduler;
+  using Who = Invariants::Look::Original;
+  const Who by = !caller.original                   ? Who::no
+                 : original_ == Original::scavenger ? Who::moves
+                                                    : Who::yes;
   invariants_.look({*caller.process, *caller.labourers, caller.told, settings.watermark,
-                    settings.make_now, kNobodyKnows, after(caller.began, -kLag)},
+                    settings.make_now, kNobodyKnows, after(caller.began, -kLag), by},
                    scratch_);
 }
 
@@ -198,7 +228,7 @@ void Fleet::note(const Report& report) {
 // --- Processes
 
 Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
-                       bool leaves_letters) {
+                       Container::Kind kind) {
   for (auto& one : pool) {
     if (one->busy()) continue;
     // A warm environment may be used again, or another one is started in its place.
@@ -207,8 +237,8 @@ Container* Fleet::idle(std::vector<ContainerPtr>& pool, std::string_view name, s
     return one.get();
   }
   if (pool.size() >= most) return nullptr;
-  pool.push_back(std::make_unique<Container>(*around_, fmt::format("{} {}", name, pool.size() + 1),
-                                             leaves_letters));
+  pool.push_back(
+      std::make_unique<Container>(*around_, fmt::format("{} {}", name, pool.size() + 1), kind));
   return pool.back().get();
 }
 
@@ -222,18 +252,33 @@ void Fleet::tick(Container& container, bool (Container::*pass)(), std::string_vi
 }
 
 void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) {
-  Container* one = idle(assistants_, "assistant", 20, true);
+  const bool of_original =
+      original_ == Original::assistant && choices_.below(2, "assistant of the original") == 1;
+  Container* one = of_original
+                       ? idle(originals_, "the original's assistant", 20, Container::Kind::original)
+                       : our_assistant();
   if (one == nullptr) return heard(false);
+  bool tells_claim = !of_original;
+  const auto& id = event.at("task_id").as_string();
+  for (const TaskRow& task : invariants_.latest().tasks) {
+    if (task.id == std::string_view(id) && of_python_.count(task.labourer_id) > 0)
+      tells_claim = false;
+  }
+  if (!tells_claim) event.erase("claim");
   if (const auto report = engine::WorkerAssistant::read_event(event)) note(*report);
   one->invoke(
-      configured_,
-      [event = std::move(event)](Container& me) { return bool(me.assistant().call(event)); },
+      configured_, [event = std::move(event)](Container& me) { return me.report(event); },
       std::move(heard));
+}
+
+Container* Fleet::our_assistant() {
+  return idle(assistants_, "assistant", 20, Container::Kind::worker_assistant);
 }
 
 // Each delivery of an event is a run of the handler of its own.
 void Fleet::admit(const engine::Invocation& invocation, std::function<void()> begin) {
-  if (!fence_) return begin();
+  if (!fence_ || invocation.claim.empty() || of_python_.count(invocation.labourer->id) > 0)
+    return begin();
   ask_to_start(invocation.task_id, invocation.claim, fmt::format("{}", ++runs_), 1,
                std::move(begin));
 }
@@ -244,7 +289,7 @@ void Fleet::ask_to_start(std::string task_id, std::string claim, std::string run
     if (tries < kStartTries)
       world_.in(tries, [=, this] { ask_to_start(task_id, claim, run, tries + 1, begin); });
   };
-  Container* one = idle(assistants_, "assistant", 20, true);
+  Container* one = our_assistant();
   if (one == nullptr) return again();
   log_.starts["r" + run] = claim;
   auto may = std::make_shared<bool>(false);
@@ -270,7 +315,7 @@ void Fleet::ask(std::string who, std::function<bool(Container&)> what) {
 }
 
 void Fleet::try_again(const std::shared_ptr<Request>& request) {
-  Container* one = idle(clients_, request->who, 3, false);
+  Container* one = idle(clients_, request->who, 3, Container::Kind::essential);
   const auto again = [this, request] { world_.in(1, [this, request] { try_again(request); }); };
   if (one == nullptr) return again();
   one->invoke(configured_, request->what, [request, again](bool done) {
@@ -327,7 +372,8 @@ Container& Fleet::some_container() {
 void Fleet::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 1, 5, 20, 60, 200};
-  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1}, "what happens")) {
+  const std::uint32_t python = original_ == Original::scheduler ? 8 : 0;
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1, python}, "what happens")) {
     case 1:
       schedule_a_job();
       break;
@@ -409,6 +455,17 @@ void Fleet::something_happens() {
       faults_.take_store_down(long_s);
       break;
     }
+    case 12: {
+      Container* one = idle(originals_, "the original's scheduler", 2, Container::Kind::original);
+      if (one == nullptr) break;
+      const std::string id = fmt::format("{:032x}", ++created_);
+      one->invoke(configured_,
+                  [id, labourer = some_labourer_id()](Container& me) {
+                    return me.create_task(labourer, id);
+                  },
+                  {});
+      break;
+    }
     default:
       break;
   }
@@ -434,7 +491,8 @@ void Fleet::calm() {
   world_.become_calm();
   metric_ = std::optional<double>(0);
   configured_ = labourers_;
-  for (auto* pool : {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_}) {
+  for (auto* pool :
+       {&orchestrators_, &scavengers_, &schedulers_, &assistants_, &clients_, &originals_}) {
     for (auto& one : *pool) {
       one->kill();
       one->process().set_offset(0);
@@ -452,6 +510,8 @@ void Fleet::calm() {
 
 bool Fleet::settled() {
   if (!world_.calm()) return false;
+  by_original_ = false;
+  if (invariants_.excused()) return true;
   std::erase_if(requests_, [](const auto& request) { return request->done; });
   if (!requests_.empty()) return false;
   const Snapshot& now = invariants_.latest();
@@ -461,7 +521,7 @@ bool Fleet::settled() {
   for (const JobRow& job : now.jobs) {
     if (job.cursor < job.rows && !job.given_up) return false;
   }
-  return picture_.waiting_alarms() == 0 && picture_.letters() == 0 &&
+  return picture_.waiting_alarms() == 0 && picture_.letters() == 0 && picture_.doubled() == 0 &&
          picture_.cancelled_to_the_end();
 }
 

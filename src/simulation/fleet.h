@@ -7,11 +7,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "simulation/container.h"
 #include "simulation/invariants.h"
+#include "simulation/originals.h"
 #include "simulation/table_picture.h"
 #include "simulation/workers.h"
 
@@ -58,7 +60,8 @@ class Fleet {
 
   // A container of those that may run now; null: all are busy.
   Container* idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
-                  bool leaves_letters);
+                  Container::Kind kind);
+  Container* our_assistant();
   void tick(Container& container, bool (Container::*pass)(), std::string_view what);
   void call_assistant(json::object event, std::function<void(bool)> answered);
   void admit(const engine::Invocation& invocation, std::function<void()> begin);
@@ -80,13 +83,21 @@ class Fleet {
   Log& log_;
   Invariants& invariants_;
   Time calm_at_{};
+  Original original_ = Original::none;
+  bool by_original_ = false;  // the last change
+  // What the original's Scavenger has just put into the retry table, though ours had moved it a
+  // moment before: its second request is still to come. When that comes after the retry has been
+  // due, it deletes what was put into the queue again, and nobody could have known. So the run is
+  // judged up to there.
+  std::string retried_alone_;
   TablePicture picture_;
   std::optional<ModelTables> tables_;
   std::shared_ptr<const engine::Labourers> labourers_;   // as configured at first and at the end
   std::shared_ptr<const engine::Labourers> configured_;  // now
   std::optional<Workers> workers_;
   std::optional<Surroundings> around_;
-  std::vector<ContainerPtr> orchestrators_, scavengers_, schedulers_, assistants_, clients_;
+  std::vector<ContainerPtr> orchestrators_, scavengers_, schedulers_, assistants_, clients_,
+      originals_;
   std::vector<std::shared_ptr<Request>> requests_;
   struct Scheduled {
     std::string key, labourer;
@@ -99,6 +110,8 @@ class Fleet {
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
   double every_s_ = 60;            // between two runs of an Essential
   bool fence_ = true;
+  std::set<std::string, std::less<>> of_python_;  // labourers whose workers do not echo the claim
+  int created_ = 0;                               // tasks by the original's Scheduler
   int left_to_happen_ = 0;
   int runs_ = 0;  // of workers
   Snapshot scratch_;

@@ -59,6 +59,7 @@ bool finished_state(State state) { return state == State::done || state == State
 }  // namespace
 
 void Invariants::breaks(std::string_view invariant, std::string what) {
+  if (excused_ || (waived_ && waived_(invariant, judged_ != nullptr && judged_->touched))) return;
   if (!broken_) broken_ = Broken{std::string(invariant), std::move(what)};
 }
 
@@ -95,17 +96,27 @@ void Invariants::look(const Look& look, Snapshot& now) {
   }
   if (i != before.size()) breaks("one_place", fmt::format("task {} is gone", text(before[i])));
   std::set<std::string_view> touched;
+  for (const TaskRow& is : now.tasks)
+    if (is.doubled) log_.tasks[is.id].touched = true;
   for (const Change& change : changes_) {
     touched.insert(change.is->labourer_id);
+    TaskLog& log = log_.tasks[change.is->id];
+    const bool moves = look.original == Look::Original::moves;
+    log.touched = log.touched || moves;
+    judged_ = &log;
     if (change.was == nullptr)
       check_new(look, now, *change.is);
+    else if (moves || change.was->doubled || change.is->doubled)
+      note_moved(look, *change.is);
     else
       check_change(look, now, *change.was, *change.is);
     if (change.is->state == State::queued && change.is->position > kPositionCeiling)
       breaks("positions_below_ceiling",
              fmt::format("task {} waits at {}", text(*change.is), change.is->position));
+    judged_ = nullptr;
   }
-  for (const std::string_view id : touched) check_queue(look, now, id);
+  if (look.original != Look::Original::moves)
+    for (const std::string_view id : touched) check_queue(look, now, id);
   if (now.alarms < deaths_)
     breaks("dead_is_alarmed",
            fmt::format("{} tasks have died, {} alarms were raised", deaths_, now.alarms));
@@ -255,7 +266,9 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
                              const TaskRow& is) {
   take(was.state, Event::claim, is.state);
   TaskLog& log = log_.tasks[is.id];
-  if (is.claim.empty() || log.claim_known(is.claim))
+  if (look.original != Look::Original::no)
+    std::erase_if(log.claims, [&](const ClaimLog& claim) { return claim.token == is.claim; });
+  else if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
   ClaimLog& claim = log.claims.emplace_back();
   claim.token = is.claim;
@@ -274,6 +287,19 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   if (is.attempts >
       std::max(most == most_attempts_.end() ? 0 : most->second, kUnconfigured.max_attempts))
     breaks("attempts_maximum", fmt::format("task {} is claimed once too often", text(is)));
+}
+
+// By a Scavenger of the original, or out of what it has left half done: no transition is of it, and
+// attributes get lost.
+void Invariants::note_moved(const Look& look, const TaskRow& is) {
+  TaskLog& log = log_.tasks[is.id];
+  log.silent = is.silent;
+  if (is.state == State::running && !log.claim_known(is.claim)) {
+    ClaimLog& claim = log.claims.emplace_back();
+    claim.token = is.claim;
+    claim.owner = &look.by;
+    claim.life = look.by.life();
+  }
 }
 
 void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
@@ -513,6 +539,7 @@ void Invariants::at_the_end(std::size_t waiting_alarms) {
   std::vector<JobRow> counted(latest_.jobs.size());
   for (const TaskRow& task : latest_.tasks) {
     TaskLog& log = log_.tasks[task.id];
+    judged_ = &log;
     ++counted[task.job].rows;
     if (task.state == State::done) ++counted[task.job].done;
     if (task.state == State::dead) ++counted[task.job].dead;
@@ -528,6 +555,7 @@ void Invariants::at_the_end(std::size_t waiting_alarms) {
       breaks("dead_is_alarmed",
              fmt::format("task {} died {} times, and there are {} alarms", text(task), log.deaths,
                          alarmed == log_.alarmed.end() ? 0 : alarmed->second));
+    judged_ = nullptr;
   }
   for (std::size_t j = 0; j < counted.size(); ++j) {
     const JobRow& job = latest_.jobs[j];

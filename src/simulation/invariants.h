@@ -38,6 +38,9 @@ class Invariants {
     const std::function<bool(std::string_view, std::string_view)>& still_running;
     // He may not have seen what changed later than that (true time).
     Time seen_until = Time::max();
+    // By an Essential of the original: its claims have no token, and what its Scavenger moves
+    // (`moves`) follows no rule but that nothing is lost.
+    enum class Original : std::uint8_t { no, yes, moves } original = Original::no;
   };
   // Takes `now` and gives back the one before it, so that its memory is used again.
   void look(const Look& look, Snapshot& now);
@@ -49,6 +52,13 @@ class Invariants {
   void at_the_end(std::size_t waiting_alarms);
 
   void breaks(std::string_view invariant, std::string what);
+  // What is not promised here, by its name; `touched`: about a task that the original has moved.
+  void waive(std::function<bool(std::string_view invariant, bool touched)> waived) {
+    waived_ = std::move(waived);
+  }
+  // From now on nothing is judged any more.
+  void excuse() { excused_ = true; }
+  [[nodiscard]] bool excused() const { return excused_; }
   [[nodiscard]] const std::optional<Broken>& broken() const { return broken_; }
   // How often each row of transitions() was taken.
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
@@ -63,6 +73,7 @@ class Invariants {
   void check_new(const Look& look, const Snapshot& now, const TaskRow& is);
   void check_change(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_claim(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
+  void note_moved(const Look& look, const TaskRow& is);
   void check_release(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_bad_end(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_completion(const Look& look, const TaskRow& was, const TaskRow& is);
@@ -76,6 +87,9 @@ class Invariants {
   std::vector<std::uint32_t> taken_;
   std::int64_t deaths_ = 0;
   std::optional<Broken> broken_;
+  bool excused_ = false;
+  std::function<bool(std::string_view, bool)> waived_;
+  const TaskLog* judged_ = nullptr;  // whose task is looked at
 };
 
 }  // namespace sosw::simulation

@@ -38,6 +38,7 @@ struct TaskLog {
   bool finished = false;  // a report of a completion was answered: the store knows
   bool letter = false;    // and this one lies in a letter: the store will know
   int deaths = 0;
+  bool touched = false;  // a Scavenger of the original has moved it
   bool claim_known(std::string_view token) const {
     for (const ClaimLog& claim : claims) {
       if (claim.token == token) return true;

@@ -23,6 +23,7 @@ struct TaskRow {
   bool late_kept = false;     // an older attempt's completion is kept
   bool silent = false;        // an attempt ended by expiry
   std::string started;        // running: which run of the worker has the start (AWS)
+  bool doubled = false;       // in another table too
   std::size_t job = 0;        // index in Snapshot::jobs
   std::int64_t row = 0;       // of that job
   Time since{};               // true time of the last change of its state or position, if known

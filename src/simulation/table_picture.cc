@@ -17,9 +17,12 @@ using cloud::integer_in;
 using cloud::Item;
 using cloud::text_in;
 
+// Above every position, also those that pass the ceiling, and below every clock.
+constexpr std::int64_t kBetween = 1'700'000'000;
+
 State state_in_tasks(const Item& item) {
   if (item.contains("completed_at")) return State::completed;
-  if (integer_in(item, "greenfield").value_or(0) <= kPositionCeiling) return State::queued;
+  if (integer_in(item, "greenfield").value_or(0) < kBetween) return State::queued;
   return item.contains("failed") ? State::failed : State::running;
 }
 
@@ -34,11 +37,8 @@ int count_in(const Item& item, std::string_view name) {
 
 }  // namespace
 
-void TablePicture::note(std::string_view invariant, std::string what) {
-  if (!wrong_) wrong_ = Broken{std::string(invariant), std::move(what)};
-}
-
 void TablePicture::changed(std::string_view table, const Item* before, const Item* after) {
+  if (table == "sosw_tasks_meta") return;
   dirty_ = true;
   const std::string id = text_in(after ? *after : *before, "task_id");
   if (table == "sosw_tasks" && id.starts_with("sosw:")) return control_changed(id, before, after);
@@ -112,14 +112,19 @@ TablePicture::RowKey TablePicture::key_of(std::string_view id, const Item& item)
 
 void TablePicture::task_changed(Place place, std::string_view id, const Item* after) {
   if (after == nullptr) {
-    if (const auto known = keys_.find(id); known != keys_.end())
-      rows_[known->second].places[place].reset();
+    const auto known = keys_.find(id);
+    if (known == keys_.end()) return;
+    auto& places = rows_[known->second].places;
+    places[place].reset();
+    if (!places[tasks] && !places[retry] && !places[closed]) next_gone_ = id;
     return;
   }
-  if (text_in(*after, "labourer_id").empty())
-    return note("no_ghost_rows", fmt::format("item {} has no labourer", id));
+  if (text_in(*after, "labourer_id").empty()) return ghosts_.emplace_back(id), void();
   const RowKey key = key_of(id, *after);
-  auto& kept = rows_[key].places[place];
+  auto& places = rows_[key].places;
+  auto& kept = places[place];
+  if (place == retry && !places[tasks]) next_retried_alone_ = id;
+  if (next_gone_ == id) next_gone_.clear();  // it has moved
   TaskRow row;
   row.id = id;
   row.labourer_id = text_in(*after, "labourer_id");
@@ -134,8 +139,12 @@ void TablePicture::task_changed(Place place, std::string_view id, const Item* af
   row.position =
       integer_in(*after, row.state == State::queued ? "greenfield" : "place").value_or(0);
   row.due = integer_in(*after, "desired_launch_time").value_or(0);
-  if (row.state == State::running)
-    row.deadline = Time(std::chrono::seconds(integer_in(*after, "deadline").value_or(0)));
+  if (row.state == State::running) {
+    const auto told = integer_in(*after, "deadline");
+    const std::int64_t claimed_at = integer_in(*after, "greenfield").value_or(0) - kInvocationDelta;
+    row.deadline =
+        Time(std::chrono::seconds(told.value_or(claimed_at + lifetime_s_(row.labourer_id))));
+  }
   row.late_kept = after->contains("late_at");
   row.silent = after->contains("silent");
   if (row.state == State::running) row.started = text_in(*after, "started");
@@ -151,8 +160,14 @@ bool TablePicture::cancelled_to_the_end() const {
                       [](const Job& job) { return job.state == "cancelling"; });
 }
 
-std::optional<Broken> TablePicture::look(Snapshot& into) {
+void TablePicture::look(Snapshot& into, const Breaks& breaks) {
   dirty_ = false;
+  retried_alone_ = std::exchange(next_retried_alone_, {});
+  gone_ = std::exchange(next_gone_, {});
+  doubled_ = 0;
+  for (const auto& id : ghosts_)
+    breaks("no_ghost_rows", fmt::format("item {} has no labourer", id));
+  ghosts_.clear();
   into.alarms = alarms_;
   into.jobs.resize(jobs_.size());
   std::vector<JobRow> counted(jobs_.size());
@@ -160,15 +175,21 @@ std::optional<Broken> TablePicture::look(Snapshot& into) {
   into.tasks.resize(rows_.size());
   for (const auto& [key, entry] : rows_) {
     const TaskRow* found = nullptr;
+    bool doubled = false;
     for (const auto& place : entry.places) {
       if (!place) continue;
-      if (found)
-        note("one_place", fmt::format("task {} is {} and {}", place->id, sosw::name(found->state),
-                                      sosw::name(place->state)));
+      if (found) {
+        ++doubled_;
+        doubled = true;
+        breaks("one_table", fmt::format("task {} is {} and {}", place->id, sosw::name(found->state),
+                                        sosw::name(place->state)));
+        continue;
+      }
       found = &*place;
     }
     if (found == nullptr) continue;  // whoever knows what was before will miss it
-    into.tasks[n++] = *found;
+    into.tasks[n] = *found;
+    into.tasks[n++].doubled = doubled;
     JobRow& job = counted[key.first];
     ++job.rows;
     if (found->state == State::done) ++job.done;
@@ -183,19 +204,19 @@ std::optional<Broken> TablePicture::look(Snapshot& into) {
       job.row.dead = counted[j].dead;
       job.row.cancelled = counted[j].cancelled;
     } else if (!job.there) {
-      note("one_row_one_task",
-           fmt::format("there are rows of job {}, and no such job", job.row.id));
+      breaks("one_row_one_task",
+             fmt::format("there are rows of job {}, and no such job", job.row.id));
     }
     if (counted[j].done != job.row.done || counted[j].dead != job.row.dead ||
         counted[j].cancelled != job.row.cancelled)
-      note("counts_exact",
-           fmt::format("job {} counts {} done, {} dead, {} cancelled; there are {}, {}, {}",
-                       job.row.id, job.row.done, job.row.dead, job.row.cancelled, counted[j].done,
-                       counted[j].dead, counted[j].cancelled));
+      breaks("counts_exact",
+             fmt::format("job {} counts {} done, {} dead, {} cancelled; there are {}, {}, {}",
+                         job.row.id, job.row.done, job.row.dead, job.row.cancelled, counted[j].done,
+                         counted[j].dead, counted[j].cancelled));
     if (job.is_item && (job.state == "open") != (job.row.cursor < job.row.rows) &&
         !job.row.given_up)
-      note("cursor_and_line", fmt::format("job {} is {} at row {} of {}", job.row.id, job.state,
-                                          job.row.cursor, job.row.rows));
+      breaks("cursor_and_line", fmt::format("job {} is {} at row {} of {}", job.row.id, job.state,
+                                            job.row.cursor, job.row.rows));
     into.jobs[j] = job.row;
   }
   // The jobs in line are those that are open, in the order of their acceptance.
@@ -207,7 +228,7 @@ std::optional<Broken> TablePicture::look(Snapshot& into) {
       const auto number = job_numbers_.find(id);
       if (number == job_numbers_.end() || jobs_[number->second].state != "open" ||
           jobs_[number->second].row.labourer_id != labourer || number->second + 1 <= last) {
-        note("cursor_and_line", fmt::format("job {} is in the line of {}", id, labourer));
+        breaks("cursor_and_line", fmt::format("job {} is in the line of {}", id, labourer));
         break;
       }
       last = number->second + 1;
@@ -215,8 +236,7 @@ std::optional<Broken> TablePicture::look(Snapshot& into) {
     }
   }
   if (open != in_line)
-    note("cursor_and_line", fmt::format("{} jobs are open, and {} in line", open, in_line));
-  return wrong_;
+    breaks("cursor_and_line", fmt::format("{} jobs are open, and {} in line", open, in_line));
 }
 
 }  // namespace sosw::simulation

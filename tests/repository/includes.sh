@@ -14,7 +14,7 @@ src/local      | sosw core engine/ports.h local    | boost sqlite3.h curl date f
 src/cloud      | sosw core engine/ports.h aws cloud | boost/json fmt spdlog                         | an adapter knows the ports, not the engine
 src/sdk        | sosw aws sdk                      | boost/json curl fmt openssl spdlog posix        | a worker binary stays small
 src/web        | sosw core engine/ports.h web      | boost prometheus fmt spdlog                     | it changes state through the ports only
-src/simulation | sosw core engine cloud/tables.h cloud/table_store.h cloud/table_rows.h simulation | boost/json boost/context fmt spdlog | the real clock and the homes stay outside; the store on AWS speaks to tables that can be simulated
+src/simulation | sosw core engine cloud/audit_log.h cloud/tables.h cloud/table_store.h cloud/table_rows.h simulation | boost/json boost/context fmt spdlog | the real clock and the homes stay outside; the store on AWS speaks to tables that can be simulated
 '
 # Of the standard library, and not for core either.
 impure='thread|mutex|shared_mutex|condition_variable|future|atomic|stop_token|fstream|iostream|filesystem|random|ctime'

@@ -43,9 +43,9 @@ std::uint64_t number(const char* text, const char* what) {
 
 // What DynamoDB itself does. All else that it may do to a request happens on the caller's side.
 constexpr std::string_view kOfDynamoDb[] = {
-    "write: throttled",   "write: conflict",    "transact: throttled",
-    "transact: conflict", "query: throttled",   "get: throttled",
-    "index: old image",   "index: row missing", "index: row not gone"};
+    "write: throttled", "write: conflict",    "transact: throttled", "transact: conflict",
+    "query: throttled", "get: throttled",     "append: throttled",   "append: partly done",
+    "index: old image", "index: row missing", "index: row not gone"};
 
 // Prints what no run has taken; gives how many.
 int missing(const Taken& taken) {
