@@ -110,6 +110,17 @@ TEST_F(ClientTest, WritesMapsOfTheQueryProtocolAsEntries) {
             "&MessageAttributes.entry.1.Value.StringValue=v");
 }
 
+TEST_F(ClientTest, ReadsListsOfTextsAndNumbersOfTheQueryProtocol) {
+  answers({{.body = R"(<GetMetricDataResponse><GetMetricDataResult><MetricDataResults><member>
+    <Timestamps><member>2026-11-24T10:00:00Z</member></Timestamps><Values><member>1</member>
+    <member>2.5</member></Values></member></MetricDataResults></GetMetricDataResult>
+    </GetMetricDataResponse>)"}});
+  EXPECT_EQ(*client("cloudwatch").call("GetMetricData", {{"Threshold", 0.5}}),
+            json::parse(R"({"MetricDataResults": [{"Timestamps": ["2026-11-24T10:00:00Z"],
+              "Values": [1, 2.5]}]})"));
+  EXPECT_THAT(requests()[0].body, HasSubstr("&Threshold=0.5"));
+}
+
 TEST_F(ClientTest, AnEmptyListOfTheQueryProtocolIsAList) {
   answers({{.body = "<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult>"
                     "</ListTopicsResponse>"}});

@@ -21,7 +21,9 @@ bool any_of(std::string_view name, std::initializer_list<std::string_view> names
 
 // Members that are maps in the requests: their form has entries.
 bool is_map(std::string_view service, std::string_view member) {
-  return service == "sns" && any_of(member, {"Attributes", "MessageAttributes"});
+  if (service == "sns") return any_of(member, {"Attributes", "attributes", "MessageAttributes"});
+  if (service == "cloudwatch") return any_of(member, {"Attributes", "KeyAttributes"});
+  return service == "cloudformation" && member == "ResourceIdentifier";
 }
 
 void add(std::string& form, std::string_view name, std::string_view value) {
@@ -36,7 +38,7 @@ void add(std::string& form, std::string_view service, const std::string& name,
   if (const auto* object = value.if_object()) {
     if (map) {
       // SNS names the parts of a message's attributes in its own way.
-      const bool named = name == "MessageAttributes";
+      const bool named = name.ends_with("MessageAttributes");
       int n = 0;
       for (const auto& [key, item] : *object) {
         const auto entry = fmt::format("{}.entry.{}.", name, ++n);
@@ -56,6 +58,8 @@ void add(std::string& form, std::string_view service, const std::string& name,
       add(form, service, fmt::format("{}.member.{}", name, ++n), item, false);
   } else if (const auto* text = value.if_string()) {
     add(form, name, *text);
+  } else if (const auto* number = value.if_double()) {
+    add(form, name, fmt::format("{}", *number));
   } else if (!value.is_null()) {
     add(form, name, json::serialize(value));
   }

@@ -5,12 +5,14 @@
 #include <strings.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <optional>
 #include <set>
 
+#include "aws/metadata.h"
 #include "aws/sha256.h"
 #include "aws/xml.h"
 
@@ -42,6 +44,22 @@ std::string text_of(const json::value& value) {
   return json::serialize(value);
 }
 
+bool is_date(std::string_view member) {
+  return member.ends_with("Since") || member.ends_with("LastModifiedTime") ||
+         member.ends_with("Expires");
+}
+
+// "2026-11-24T10:00:00Z" as "Tue, 24 Nov 2026 10:00:00 GMT"; another text as it is.
+std::string http_date(std::string text) {
+  const auto time = parse_time(text);
+  if (!time) return text;
+  const auto seconds = std::chrono::system_clock::to_time_t(*time);
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 40> out{};
+  return {out.data(), std::strftime(out.data(), out.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
+}
+
 std::string in_xml(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -54,22 +72,22 @@ std::string in_xml(std::string_view text) {
   return out;
 }
 
-// Lists of S3's requests: `Objects` has an element `Object` for each, `TagSet` is one that holds
-// `Tag` elements.
+// Lists of S3's requests: `Objects` has an element `Object` for each, those of tags are one that
+// holds `Tag` elements.
 void write_xml(std::string& out, std::string_view name, const json::value& value) {
   if (const auto* list = value.if_array()) {
-    const bool tags = name == "TagSet";
-    if (tags) out += "<TagSet>";
+    const bool tags = name == "TagSet" || name == "Tags";
+    if (tags) out += fmt::format("<{}>", name);
     const auto each = tags ? "Tag" : name.substr(0, name.size() - (name.ends_with('s') ? 1 : 0));
     for (const auto& item : *list) write_xml(out, each, item);
-    if (tags) out += "</TagSet>";
+    if (tags) out += fmt::format("</{}>", name);
     return;
   }
   out += fmt::format("<{}>", name);
   if (const auto* object = value.if_object())
     for (const auto& [key, item] : *object) write_xml(out, key, item);
   else
-    out += in_xml(text_of(value));
+    out += in_xml(is_date(name) ? http_date(text_of(value)) : text_of(value));
   out += fmt::format("</{}>", name);
 }
 
@@ -183,11 +201,13 @@ class Writer {
         if (const auto* list = value->if_array())
           for (const auto& item : *list) call_.query.emplace_back(place.name, text_of(item));
         else
-          call_.query.emplace_back(place.name, text_of(*value));
+          call_.query.emplace_back(
+              place.name, is_date(place.member) ? http_date(text_of(*value)) : text_of(*value));
         break;
       case ':':
-        header(std::string(place.name),
-               place.member == "CopySource" ? copy_source(*value) : text_of(*value));
+        header(std::string(place.name), place.member == "CopySource" ? copy_source(*value)
+                                        : is_date(place.member)      ? http_date(text_of(*value))
+                                                                     : text_of(*value));
         break;
       case '*':
         if (!value->is_object()) return wrong(fmt::format("{} is not an object", place.member));
@@ -252,8 +272,9 @@ json::value rest_value(const RestOperation& operation, Protocol protocol,
     switch (place.kind) {
       case ':':
         if (const auto text = find_header(response.headers, place.name); !text.empty())
-          value[place.member] = place.member == "LastModified" ? json::value(iso_date(text))
-                                                               : leaf_value(place.member, text);
+          value[place.member] = place.member == "LastModified" || place.member == "Expires"
+                                    ? json::value(iso_date(text))
+                                    : leaf_value(place.member, text);
         break;
       case '*': {
         json::object map;

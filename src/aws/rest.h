@@ -6,6 +6,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -32,6 +33,8 @@ struct RestOperation {
   std::string_view input;
   std::string_view output;
 };
+
+std::span<const RestOperation> rest_operations();
 
 // Null: not known here.
 const RestOperation* find_rest_operation(std::string_view service, std::string_view name);

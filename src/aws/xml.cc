@@ -2,10 +2,13 @@
 // Elements to values: by their names, for the answers carry no types.
 #include "aws/xml.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <initializer_list>
 #include <pugixml.hpp>
+#include <span>
 
 namespace sosw::aws {
 namespace {
@@ -21,67 +24,62 @@ bool any_of(std::string_view name, std::initializer_list<std::string_view> names
   return false;
 }
 
-// Leaves that are no texts.
-bool is_number(std::string_view name) {
-  return any_of(name, {"SampleCount",
-                       "Average",
-                       "Sum",
-                       "Minimum",
-                       "Maximum",
-                       "Values",
-                       "Period",
-                       "EvaluationPeriods",
-                       "Threshold",
-                       "StateTransitionCount",
-                       "TimeoutInMinutes",
-                       "PackedPolicySize",
-                       "DatapointsToAlarm",
-                       "StorageResolution",
-                       "Size",
-                       "KeyCount",
-                       "MaxKeys",
-                       "ContentLength",
-                       "TagCount",
-                       "MissingMeta"});
-}
+// Of sns, sts, cloudformation, cloudwatch and s3, as AWS describes them; in the order of the
+// alphabet. tests/aws/shapes_test.cc holds them against those descriptions.
+// clang-format off
+constexpr std::string_view kNumbers[] = {
+    "ActionLogLineCount", "ActionsSuppressorExtensionPeriod", "ActionsSuppressorWaitPeriod", "AggregateValue",
+    "ApproximateAggregateValue", "ApproximateUniqueCount", "ApproximateValue", "Average",
+    "CancelledStackInstancesCount", "CompletedAccountsCount", "CompletedStackInstancesCount", "ContentLength",
+    "DatapointsToAlarm", "DriftedStackInstancesCount", "DriftedStackResourceCount", "EndTimeOffset",
+    "EvaluationInterval", "EvaluationPeriods", "ExtendedStatistics", "FailedAccountsCount", "FailedStackInstancesCount",
+    "FailureToleranceCount", "FailureTolerancePercentage", "HookInvocationCount", "InProgressStackInstancesCount",
+    "InSyncStackInstancesCount", "KeyCount", "MaxConcurrentCount", "MaxConcurrentPercentage",
+    "MaxContributorValue", "MaxKeys", "Maximum", "Minimum", "MonitoringTimeInMinutes", "NumberOfResources",
+    "PackedPolicySize", "PendingAccountsCount", "PendingPeriod", "PendingStackInstancesCount",
+    "PercentageCompleted", "Period", "QueryResultsToAlarm", "QueryResultsToEvaluate", "RecoveryPeriod",
+    "ResourcesFailed", "ResourcesPending", "ResourcesProcessing", "ResourcesRead", "ResourcesScanned",
+    "ResourcesSucceeded", "SampleCount", "ScopedPoliciesCount", "SessionTokenSize", "SessionTokenUtilization",
+    "Size", "SkippedStackInstancesCount", "StartTimeOffset", "SucceededAccountsCount",
+    "SucceededStackInstancesCount", "Sum", "SupportedMajorVersions", "TagCount", "Threshold", "TimeoutInMinutes", "TotalAccountsCount",
+    "TotalStackInstancesCount", "TotalWarnings", "UniqueContributors", "Values", "WarmUpPeriodDurationInMinutes"};
+constexpr std::string_view kBooleans[] = {
+    "ActionsEnabled", "Active", "ApplyOnTransformedLogs", "AutoUpdate", "BucketKeyEnabled", "DeleteMarker",
+    "DisableRollback", "EnableTerminationProtection", "Enabled", "ImportExistingResources",
+    "IncludeLinkedAccountsMetrics", "IncludeNestedStacks", "IsActivated", "IsDefaultConfiguration",
+    "IsDefaultVersion", "IsInSandbox", "IsLatest", "IsRestoreInProgress", "IsTruncated", "ManagedByStack",
+    "ManagedRule", "NoEcho", "OnlyStartEvaluatingAfterWarmUpPeriodEnds", "PeriodicSpikes", "Required",
+    "RetainExceptOnCreate", "RetainStacks", "RetainStacksOnAccountRemoval", "ReturnData", "SenderFault",
+    "UsePreviousValue", "isOptedOut"};
+// Also when nothing is in them.
+constexpr std::string_view kLists[] = {
+    "AccountLimits", "Accounts", "AdditionalStatistics", "AlarmActions", "AlarmContributors", "AlarmHistoryItems",
+    "AlarmMuteRuleSummaries", "AlarmNames", "AllowedValues", "Annotations", "AnomalyDetectors", "Buckets",
+    "Capabilities", "Changes", "CompositeAlarms", "Contributors", "DashboardEntries",
+    "DashboardValidationMessages", "Datapoints", "DeclaredTransforms", "DependsOn", "Details", "Dimensions",
+    "Endpoints", "Entries", "Errors", "ExcludeFilters", "ExcludedTagKeys", "ExcludedTimeRanges", "Exports",
+    "Failed", "Failures", "HookResults", "Hooks", "Imports", "IncludeFilters", "IncludeMetrics",
+    "IncludedTagKeys", "InsightRules", "InsufficientDataActions", "Items", "KeyLabels", "Keys", "LastOperations",
+    "LogAlarms", "LogGroupIdentifiers", "LogicalResourceIds", "ManagedRules", "Messages", "MetricAlarms",
+    "MetricDataQueries", "MetricDataResults", "MetricDatapoints", "MetricNames", "MetricSelections", "Metrics",
+    "NotificationARNs", "NumberCapabilities", "OKActions", "OperationEvents", "OrganizationalUnitIds", "Outputs",
+    "OwningAccounts", "ParameterOverrides", "Parameters", "PhoneNumbers", "PhysicalResourceIdContext",
+    "PlatformApplications", "Properties", "PropertyDifferences", "RegionOrder", "Regions",
+    "RegistrationTokenList", "RelatedResources", "RequiredActivatedTypes", "ResourceDriftIgnoredAttributes",
+    "ResourceIdentifierSummaries", "ResourceIdentifiers", "ResourceScanSummaries", "ResourceTypes", "Resources",
+    "RollbackTriggers", "ScanFilters", "Scope", "StackEvents", "StackIds", "StackRefactorActions",
+    "StackRefactorSummaries", "StackResourceDrifts", "StackResourceSummaries", "StackResources", "StackSummaries",
+    "Stacks", "StagesAvailable", "StatisticsConfigurations", "Subscriptions", "Successful", "Summaries",
+    "SupportedMajorVersions", "TagResources", "TagSet", "Tags", "Timestamps", "Topics", "TypeConfigurations",
+    "TypeSummaries", "TypeVersionSummaries", "Types", "UnprocessedTypeConfigurations",
+    "UnrecognizedResourceTypes", "UntagResources", "Values", "Warnings", "phoneNumbers"};
+constexpr std::string_view kMaps[] = {
+    "AlarmContributorAttributes", "Attributes", "ContributorAttributes", "ExtendedStatistics",
+    "RegionalStatusDetails", "attributes"};
+// clang-format on
 
-bool is_boolean(std::string_view name) {
-  return any_of(name,
-                {"ActionsEnabled", "ReturnData", "DisableRollback", "NoEcho", "IsTruncated",
-                 "EnableTerminationProtection", "ReturnSubscriptionArn", "IsLatest", "DeleteMarker",
-                 "BucketKeyEnabled", "UsePreviousValue", "IncludeNestedStacks"});
-}
-
-// Elements that are lists even when nothing is in them.
-bool is_list(std::string_view name) {
-  return any_of(name, {"Datapoints",
-                       "MetricDataResults",
-                       "Messages",
-                       "Metrics",
-                       "Dimensions",
-                       "Topics",
-                       "Subscriptions",
-                       "Stacks",
-                       "StackEvents",
-                       "StackResources",
-                       "StackResourceSummaries",
-                       "StackSummaries",
-                       "Summaries",
-                       "Exports",
-                       "Imports",
-                       "Outputs",
-                       "Parameters",
-                       "Capabilities",
-                       "Tags",
-                       "NotificationARNs",
-                       "Values",
-                       "Timestamps",
-                       "MetricAlarms",
-                       "Changes",
-                       "Failed",
-                       "Successful",
-                       "Buckets",
-                       "TagSet"});
+bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
+  return std::binary_search(names.begin(), names.end(), name);
 }
 
 // The elements of a list: `member`, in S3 after their kind.
@@ -98,6 +96,7 @@ std::string_view flat_list(std::string_view parent, std::string_view name) {
     if (name == "DeleteMarker") return "DeleteMarkers";
     if (name == "CommonPrefixes") return name;
   }
+  if (any_of(parent, {"Contents", "Version"}) && name == "ChecksumAlgorithm") return name;
   if (parent == "DeleteResult") {
     if (name == "Deleted") return name;
     if (name == "Error") return "Errors";
@@ -105,11 +104,14 @@ std::string_view flat_list(std::string_view parent, std::string_view name) {
   return {};
 }
 
-json::value value_of(const pugi::xml_node& node, std::string_view name, int depth) {
+// `name`: of the member, of elements that of their list.
+json::value value_of(const pugi::xml_node& node, std::string_view name, int depth,
+                     bool in_list = false) {
   const auto first =
       node.find_child([](const auto& child) { return child.type() == pugi::node_element; });
   if (!first) {
-    if (is_list(name)) return json::array();
+    if (!in_list && is_one_of(name, kLists)) return json::array();
+    if (!in_list && is_one_of(name, kMaps)) return json::object();
     return leaf_value(name, node.text().get());
   }
   if (depth == kDeepest) return nullptr;
@@ -117,13 +119,13 @@ json::value value_of(const pugi::xml_node& node, std::string_view name, int dept
   if (is_element(name, kind)) {
     json::array list;
     for (const auto& child : node.children(first.name()))
-      list.push_back(value_of(child, name, depth + 1));
+      list.push_back(value_of(child, name, depth + 1, true));
     return list;
   }
   json::object object;
   if (kind == "entry") {
     for (const auto& child : node.children("entry"))
-      object[child.child_value("key")] = value_of(child.child("value"), "", depth + 1);
+      object[child.child_value("key")] = value_of(child.child("value"), name, depth + 1, true);
     return object;
   }
   for (const auto& child : node.children()) {
@@ -151,8 +153,8 @@ pugi::xml_node root_of(pugi::xml_document& document, std::string_view xml) {
 }  // namespace
 
 json::value leaf_value(std::string_view name, std::string_view text) {
-  if (is_boolean(name) && (text == "true" || text == "false")) return text == "true";
-  if (is_number(name)) {
+  if (is_one_of(name, kBooleans) && (text == "true" || text == "false")) return text == "true";
+  if (is_one_of(name, kNumbers)) {
     std::int64_t whole = 0;
     const char* const end = text.data() + text.size();
     if (const auto read = std::from_chars(text.data(), end, whole);
@@ -160,7 +162,7 @@ json::value leaf_value(std::string_view name, std::string_view text) {
       return whole;
     double number = 0;
     if (const auto read = std::from_chars(text.data(), end, number);
-        read.ec == std::errc() && read.ptr == end)
+        read.ec == std::errc() && read.ptr == end && std::isfinite(number))
       return number;
   }
   return json::string(text);
