@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The parts of one home for benchmarks: a store with queued tasks, an engine, programs beside us.
+// The parts of one home for benchmarks: a store with queued tasks, an engine.
 #pragma once
-
-#include <sys/resource.h>
-#include <sys/types.h>
 
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "engine/engine.h"
 #include "local/sqlite_store.h"
 #include "local/system_clock.h"
+#include "process.h"
 #include "simulation/model_ports.h"
 
 namespace sosw::bench {
@@ -45,26 +42,5 @@ struct Surroundings {
                                                           engine::Invoker& invoker,
                                                           Surroundings& surroundings,
                                                           const engine::Labourers& labourers);
-
-// A program that lies beside this one.
-[[nodiscard]] std::string program(const std::string& name);
-
-class Process {
- public:
-  // `output`: becomes its stdout; -1: ours. Its environment is `environment` alone.
-  Process(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
-          int output = -1);
-  ~Process();  // ends it with SIGTERM
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  // Waits for its end, which must be exit code 0.
-  rusage wait();
-
- private:
-  std::string name_;
-  pid_t pid_ = -1;
-};
 
 }  // namespace sosw::bench

@@ -48,8 +48,8 @@ function(sosw_package_lambda target)
   add_executable(${program} EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${target}>)
   set_target_properties(${program} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME bootstrap
     RUNTIME_OUTPUT_DIRECTORY ${folder}/$<IF:$<BOOL:${static}>,.,program>)
-  target_link_libraries(${program} PRIVATE $<TARGET_PROPERTY:${target},LINK_LIBRARIES>)
-  target_link_options(${program} PRIVATE $<TARGET_PROPERTY:${target},LINK_OPTIONS> -s)
+  target_link_libraries(${program} PRIVATE $<TARGET_GENEX_EVAL:${target},$<TARGET_PROPERTY:${target},LINK_LIBRARIES>>)
+  target_link_options(${program} PRIVATE $<TARGET_GENEX_EVAL:${target},$<TARGET_PROPERTY:${target},LINK_OPTIONS>> -s)
 
   if(static)
     set_target_properties(${program} PROPERTIES SOSW_STATIC TRUE)
