@@ -185,9 +185,6 @@ json::object DynamoDbClient::dynamo_to_dict(const json::object& dynamo_row, bool
 
 json::object DynamoDbClient::query_input(const json::object& keys,
                                          const DynamoDbQueryOptions& options, bool count) const {
-  if (options.consistent_read == true && !options.index_name.empty())
-    throw ValueError(
-        fmt::format("an index ('{}') cannot be read consistently", options.index_name));
   json::object input{{"TableName", table(options.table_name)}};
   input["Select"] = count                        ? "COUNT"
                     : options.index_name.empty() ? "ALL_ATTRIBUTES"
@@ -195,6 +192,9 @@ json::object DynamoDbClient::query_input(const json::object& keys,
   sdk::Placeholders placeholders;
   input["KeyConditionExpression"] =
       sdk::key_condition(state_->rows, keys, options.comparisons, placeholders);
+  if (options.consistent_read == true && !options.index_name.empty())
+    throw ValueError(
+        fmt::format("an index ('{}') cannot be read consistently", options.index_name));
   if (!options.filter_expression.empty())
     input["FilterExpression"] = sdk::filter(state_->rows, options.filter_expression, placeholders);
   placeholders.add_to(input);

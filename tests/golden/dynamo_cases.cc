@@ -412,11 +412,11 @@ template <bool DynamoFaults::*Fault>
 std::optional<Answer> mended(const Case& what, const Answer& recorded) {
   const Area area{.name = "dynamo"};
   const auto with_all = dynamo_model(what, {});
-  if (!with_all || !same(area, false, *with_all, recorded)) return std::nullopt;
+  if (!with_all || !same(area, true, *with_all, recorded)) return std::nullopt;
   DynamoFaults others;
   others.*Fault = false;
   const auto changed = dynamo_model(what, others);
-  if (!changed || same(area, false, *changed, *with_all)) return std::nullopt;
+  if (!changed || same(area, true, *changed, *with_all)) return std::nullopt;
   DynamoFaults none;
   for (const auto fault : kDynamoFaults) none.*fault = false;
   return dynamo_model(what, none);
