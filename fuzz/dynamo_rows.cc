@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 
 #include "sdk/dynamo_values.h"
+#include "sdk/exact_json.h"
 #include "sosw/errors.h"
 #include "target.h"
 
@@ -46,7 +47,7 @@ void require_numbers(const json::value& value) {
   if (!value.is_object()) return;
   for (const auto& member : value.get_object()) {
     if (member.key() == "N" && value.get_object().size() == 1 && member.value().is_string())
-      sosw::sdk::number_of_attribute(member.value().get_string());
+      sosw::sdk::exact_number(member.value().get_string());
     require_numbers(member.value());
   }
 }

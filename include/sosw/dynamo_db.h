@@ -144,8 +144,8 @@ class DynamoDbClient : public Component {
   // Rows and items
 
   // A row as an item in DynamoDB's form, {"name": {"S": "ann"}}; `add_prefix` is put before each
-  // name. Strict: columns that are not in the row_mapper, and nulls, are left out with a line on
-  // stderr, or are a ValueError if they are in required_fields. Not strict: they get the type that
+  // name. Strict: columns that are not in the row_mapper, and nulls, are left out with a line in
+  // the log, or are a ValueError if they are in required_fields. Not strict: they get the type that
   // they seem to have. Throws ValueError for a value that is no number in a column N, nor true or
   // false in a column BOOL; AttributeError for what is no object in a column M; TypeError for what
   // cannot be in a set, and nan in a list.

@@ -13,6 +13,7 @@
 #include "sdk/dynamo_values.h"
 #include "sdk/python.h"
 #include "sosw/helpers.h"
+#include "sosw/logging.h"
 
 namespace sosw {
 
@@ -168,11 +169,11 @@ void DynamoDbClient::sleep(std::chrono::duration<double> time) {
 
 json::object DynamoDbClient::dict_to_dynamo(const json::object& row_dict,
                                             std::string_view add_prefix, bool strict) const {
-  return state_->rows.to_item(row_dict, add_prefix, strict, [](std::string_view column) {
-    fmt::print(stderr,
-               "sosw: the column '{}' is left out, for the row_mapper of the table does not say "
-               "its type, or it is null\n",
-               column);
+  return state_->rows.to_item(row_dict, add_prefix, strict, [this](std::string_view column) {
+    log(LogLevel::warning,
+        fmt::format("the column '{}' is left out: it is null, or the row_mapper of the table '{}' "
+                    "does not say its type",
+                    column, text_in(config_, "table_name")));
   });
 }
 

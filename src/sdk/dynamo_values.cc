@@ -5,12 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <boost/json/parse.hpp>
-#include <charconv>
 #include <cmath>
-#include <optional>
 
+#include "sdk/exact_json.h"
 #include "sdk/python.h"
 #include "sdk/text.h"
 #include "sosw/errors.h"
@@ -19,66 +16,11 @@
 namespace sosw::sdk {
 namespace {
 
-constexpr unsigned kJsonDepth = 200;
-constexpr std::size_t kMaxDigits = 38;  // of a number in DynamoDB
+// Of a number in DynamoDB.
+constexpr std::size_t kMaxDigits = 38;
+constexpr std::ptrdiff_t kMaxSize = 125;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// A decimal number taken apart. Two are the same number if all three parts are equal.
-struct Decimal {
-  bool negative = false;
-  std::string digits;         // without zeros at either end; empty: the number is 0
-  std::int64_t exponent = 0;  // of the first digit; 0 for 0
-  bool operator==(const Decimal&) const = default;
-};
-
-// Nothing if the text is no number: [+-] digits [. digits] [e digits], digits before or after the
-// point.
-std::optional<Decimal> decimal(std::string_view text) {
-  Decimal out;
-  if (text.starts_with('-') || text.starts_with('+')) {
-    out.negative = text.front() == '-';
-    text.remove_prefix(1);
-  }
-  const auto mantissa = text.substr(0, text.find_first_of("eE"));
-  if (mantissa.size() < text.size()) {
-    auto exponent = text.substr(mantissa.size() + 1);
-    if (exponent.starts_with('+')) {
-      exponent.remove_prefix(1);
-      if (exponent.starts_with('-')) return std::nullopt;
-    }
-    std::int32_t value = 0;  // more makes no sense
-    const auto read = std::from_chars(exponent.data(), exponent.data() + exponent.size(), value);
-    if (read.ec != std::errc() || read.ptr != exponent.data() + exponent.size())
-      return std::nullopt;
-    out.exponent = value;
-  }
-  const auto point = std::min(mantissa.find('.'), mantissa.size());
-  auto digits = std::string(mantissa.substr(0, point));
-  if (point < mantissa.size()) digits += mantissa.substr(point + 1);
-  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), is_digit)) return std::nullopt;
-  const auto first = digits.find_first_not_of('0');
-  if (first == digits.npos) return Decimal{.negative = out.negative};
-  out.exponent += static_cast<std::int64_t>(point) - static_cast<std::int64_t>(first) - 1;
-  out.digits = digits.substr(first, digits.find_last_not_of('0') - first + 1);
-  return out;
-}
-
-// The integer, if it is one and 64 bits hold it.
-std::optional<json::value> integer(const Decimal& number) {
-  const auto size = static_cast<std::int64_t>(number.digits.size());
-  if (size == 0) return json::value(0);
-  if (number.exponent + 1 < size || number.exponent >= 20) return std::nullopt;
-  const auto text = (number.negative ? "-" : "") + number.digits +
-                    std::string(static_cast<std::size_t>(number.exponent + 1 - size), '0');
-  std::int64_t small = 0;
-  std::uint64_t large = 0;
-  const auto* const end = text.data() + text.size();
-  if (std::from_chars(text.data(), end, small).ec == std::errc()) return json::value(small);
-  if (!number.negative && std::from_chars(text.data(), end, large).ec == std::errc())
-    return json::value(large);
-  return std::nullopt;
-}
 
 ValueError no_number(std::string_view column, const json::value& value) {
   return ValueError(
@@ -87,10 +29,9 @@ ValueError no_number(std::string_view column, const json::value& value) {
 
 // The attribute N of a value.
 json::value number(std::string_view column, const json::value& value) {
-  const bool right =
-      value.is_int64() || value.is_uint64() ||
-      (value.is_double() && std::isfinite(value.get_double())) ||
-      (value.is_string() && decimal(std::string_view(value.get_string())).has_value());
+  const bool right = value.is_int64() || value.is_uint64() ||
+                     (value.is_double() && std::isfinite(value.get_double())) ||
+                     (value.is_string() && significant_digits(value.get_string()).has_value());
   if (!right) throw no_number(column, value);
   return json::object{{"N", to_str(value)}};
 }
@@ -149,8 +90,7 @@ bool seems_number(std::string_view text) {
   const auto digits = std::count_if(text.begin(), text.end(), is_digit);
   const auto points = std::count(text.begin(), text.end(), '.');
   if (digits == 0 || points > 1 || digits + points != std::ssize(text)) return false;
-  const auto number = decimal(text);
-  return number->digits.size() <= kMaxDigits && digits <= 125;
+  return *significant_digits(text) <= kMaxDigits && digits <= kMaxSize;
 }
 
 // The only member of an attribute.
@@ -170,7 +110,7 @@ json::value deserialized(std::string_view column, const json::value& attribute) 
   if ((type == "BOOL" && value.is_bool()) || ((type == "S" || type == "B") && value.is_string()) ||
       ((type == "SS" || type == "BS") && value.is_array()))
     return value;
-  if (type == "N" && value.is_string()) return number_of_attribute(value.get_string());
+  if (type == "N" && value.is_string()) return exact_number(value.get_string());
   if ((type == "L" || type == "NS") && value.is_array()) {
     json::array out;
     for (const auto& element : value.get_array())
@@ -187,22 +127,6 @@ json::value deserialized(std::string_view column, const json::value& attribute) 
 }
 
 }  // namespace
-
-json::value number_of_attribute(std::string_view text) {
-  const auto number = decimal(text);
-  if (!number) throw ValueError(fmt::format("{} is no number", to_repr(json::value(text))));
-  if (text.find('.') == text.npos)
-    if (auto whole = integer(*number)) return *whole;
-  if (text.starts_with('+')) text.remove_prefix(1);
-  double nearest = 0;
-  std::from_chars(text.data(), text.data() + text.size(), nearest);
-  std::array<char, 32> shortest{};
-  const auto* const end =
-      std::to_chars(shortest.data(), shortest.data() + shortest.size(), nearest).ptr;
-  const auto read_back = decimal({shortest.data(), end});
-  if (read_back == number) return nearest;
-  return json::value(text);
-}
 
 DynamoRows::DynamoRows(const json::object& config) {
   const auto flag = [&](std::string_view name, bool otherwise) {
@@ -292,9 +216,7 @@ json::value DynamoRows::increment(std::string_view column, const json::value& va
 json::value DynamoRows::text(std::string_view text, std::int64_t& unread) const {
   if (!json_in_texts_ || !text.starts_with('{') || !text.ends_with('}')) return json::value(text);
   json::error_code error;
-  json::parse_options options;
-  options.max_depth = kJsonDepth;
-  auto value = json::parse(text, error, {}, options);
+  auto value = parse_exactly(text, error);
   if (!error) return value;
   ++unread;
   return json::value(text);

@@ -12,11 +12,6 @@ namespace sosw::sdk {
 
 namespace json = boost::json;
 
-// The number that stands in an attribute N: an integer if it is whole, has no point and 64 bits
-// hold it; else a double if that reads back as the same number; else its text, as it is. Throws
-// ValueError for a text that is no number.
-json::value number_of_attribute(std::string_view text);
-
 // What the settings of a table client say about its columns. Not changed once made; for any thread.
 class DynamoRows {
  public:

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "sdk/dynamo_expressions.h"
+#include "sdk/exact_json.h"
 #include "sosw/errors.h"
 
 namespace sosw::sdk {
@@ -37,34 +38,34 @@ std::string message_of(Call call) {
 }
 
 TEST(DynamoValues, ReadsNumbersWithoutRounding) {
-  EXPECT_EQ(number_of_attribute("-5"), json::value(-5));
-  EXPECT_EQ(number_of_attribute("007"), json::value(7));
-  EXPECT_EQ(number_of_attribute("+5"), json::value(5));
-  EXPECT_EQ(number_of_attribute("-0"), json::value(0));
-  EXPECT_EQ(number_of_attribute("9223372036854775807"), json::value(INT64_MAX));
-  EXPECT_EQ(number_of_attribute("-9223372036854775808"), json::value(INT64_MIN));
-  EXPECT_EQ(number_of_attribute("18446744073709551615"), json::value(UINT64_MAX));
-  EXPECT_EQ(number_of_attribute("18446744073709551616"), json::value(18446744073709551616.0))
+  EXPECT_EQ(exact_number("-5"), json::value(-5));
+  EXPECT_EQ(exact_number("007"), json::value(7));
+  EXPECT_EQ(exact_number("+5"), json::value(5));
+  EXPECT_EQ(exact_number("-0"), json::value(0));
+  EXPECT_EQ(exact_number("9223372036854775807"), json::value(INT64_MAX));
+  EXPECT_EQ(exact_number("-9223372036854775808"), json::value(INT64_MIN));
+  EXPECT_EQ(exact_number("18446744073709551615"), json::value(UINT64_MAX));
+  EXPECT_EQ(exact_number("18446744073709551616"), json::value(18446744073709551616.0))
       << "2^64, which a double holds";
-  EXPECT_EQ(number_of_attribute("18446744073709551617"), json::value("18446744073709551617"));
-  EXPECT_EQ(number_of_attribute("-9223372036854775809"), json::value("-9223372036854775809"));
-  EXPECT_EQ(number_of_attribute("1E+2"), json::value(100));
-  EXPECT_EQ(number_of_attribute("1200e-2"), json::value(12));
-  EXPECT_EQ(number_of_attribute("1e-2"), json::value(0.01));
-  EXPECT_EQ(number_of_attribute("1.0"), json::value(1.0));
-  EXPECT_TRUE(number_of_attribute("1.0").is_double());
-  EXPECT_EQ(number_of_attribute("0.1"), json::value(0.1));
-  EXPECT_EQ(number_of_attribute("5."), json::value(5.0));
-  EXPECT_EQ(number_of_attribute("-.5"), json::value(-0.5));
-  EXPECT_EQ(number_of_attribute("0.10000000000000000001"), json::value("0.10000000000000000001"));
-  EXPECT_EQ(number_of_attribute("1.2345678901234567890123456789012345678"),
+  EXPECT_EQ(exact_number("18446744073709551617"), json::value("18446744073709551617"));
+  EXPECT_EQ(exact_number("-9223372036854775809"), json::value("-9223372036854775809"));
+  EXPECT_EQ(exact_number("1E+2"), json::value(100));
+  EXPECT_EQ(exact_number("1200e-2"), json::value(12));
+  EXPECT_EQ(exact_number("1e-2"), json::value(0.01));
+  EXPECT_EQ(exact_number("1.0"), json::value(1.0));
+  EXPECT_TRUE(exact_number("1.0").is_double());
+  EXPECT_EQ(exact_number("0.1"), json::value(0.1));
+  EXPECT_EQ(exact_number("5."), json::value(5.0));
+  EXPECT_EQ(exact_number("-.5"), json::value(-0.5));
+  EXPECT_EQ(exact_number("0.10000000000000000001"), json::value("0.10000000000000000001"));
+  EXPECT_EQ(exact_number("1.2345678901234567890123456789012345678"),
             json::value("1.2345678901234567890123456789012345678"));
 }
 
 TEST(DynamoValues, RefusesWhatIsNoNumber) {
   for (const char* text : {"", "-", ".", "e5", "1e", "1e+-5", "0x1", "nan", "inf", "1,5", " 1",
                            "1 ", "1_0", "1.2.3", "--1", "1e99999999999"})
-    EXPECT_THROW(number_of_attribute(text), ValueError) << text;
+    EXPECT_THROW(exact_number(text), ValueError) << text;
 }
 
 TEST(DynamoValues, GivesBackTheNumberThatItRead) {
@@ -73,7 +74,7 @@ TEST(DynamoValues, GivesBackTheNumberThatItRead) {
                              "-0.12345678901234567890123456789012345678", "18446744073709551615"}) {
     const json::object item{{"n", {{"N", number}}}};
     const auto again = written(rows, read(rows, item));
-    EXPECT_EQ(number_of_attribute(again.at("n").at("N").as_string()), number_of_attribute(number));
+    EXPECT_EQ(exact_number(again.at("n").at("N").as_string()), exact_number(number));
   }
 }
 

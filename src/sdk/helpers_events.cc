@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 
+#include "sdk/exact_json.h"
 #include "sdk/python.h"
 #include "sdk/text.h"
 #include "sosw/helpers.h"
@@ -16,7 +16,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr int kDepth = 10;
-constexpr unsigned kJsonDepth = 200;
 
 const json::value* member(const json::value* value, std::string_view name) {
   return value && value->is_object() ? value->get_object().if_contains(name) : nullptr;
@@ -38,9 +37,7 @@ json::value decoded(const json::value& text, std::string_view what) {
   if (!text.is_string())
     throw TypeError(fmt::format("{} is not a text but {}", what, sdk::to_repr(text)));
   json::error_code error;
-  json::parse_options options;
-  options.max_depth = kJsonDepth;
-  auto value = json::parse(text.get_string(), error, {}, options);
+  auto value = sdk::parse_exactly(text.get_string(), error);
   if (error) throw JSONDecodeError(fmt::format("{} is not JSON: {}", what, error.message()));
   return value;
 }
