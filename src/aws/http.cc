@@ -80,19 +80,19 @@ const char* environment(const char* name) {
   return value && *value ? value : nullptr;
 }
 
-// Empty: libcurl's own.
-const std::string& certificates() {
-  static const std::string kFile = [] {
-    for (const char* name : {"AWS_CA_BUNDLE", "SSL_CERT_FILE"})
-      if (const char* file = environment(name)) return std::string(file);
+// Null: libcurl's own.
+const char* certificates() {
+  for (const char* name : {"AWS_CA_BUNDLE", "SSL_CERT_FILE"})
+    if (const char* file = environment(name)) return file;
+  static const char* const kSystem = []() -> const char* {
     for (const char* file : {"/etc/ssl/certs/ca-certificates.crt",
                              "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"}) {
       std::error_code ignored;
-      if (std::filesystem::exists(file, ignored)) return std::string(file);
+      if (std::filesystem::exists(file, ignored)) return file;
     }
-    return std::string();
+    return nullptr;
   }();
-  return kFile;
+  return kSystem;
 }
 
 bool is_loopback(std::string_view url) {
@@ -137,7 +137,7 @@ void prepare(CURL* easy, const Request& request, Response& response, Exchange& e
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout.count()));
   curl_easy_setopt(easy, CURLOPT_CAPATH,
                    nullptr);  // with a path libcurl reads all certificates anew for each connection
-  if (!certificates().empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, certificates().c_str());
+  if (const char* file = certificates()) curl_easy_setopt(easy, CURLOPT_CAINFO, file);
   if (request.direct || is_loopback(request.url)) curl_easy_setopt(easy, CURLOPT_PROXY, "");
   if (request.once) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
