@@ -209,8 +209,6 @@ std::string_view find_header(const Headers& headers, std::string_view name) {
 }
 
 struct HttpClient::State {
-  Easy single;
-  Exchange single_exchange;
   Multi multi;
   std::vector<std::unique_ptr<Slot>> idle;
 };
@@ -225,15 +223,7 @@ HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient& HttpClient::operator=(HttpClient&&) noexcept = default;
 
 Response HttpClient::send(const Request& request) {
-  auto& state = *state_;
-  if (!state.single) {
-    state.single.reset(curl_easy_init());
-    check(state.single != nullptr);
-  }
-  Response response;
-  prepare(state.single.get(), request, response, state.single_exchange);
-  finish(state.single.get(), curl_easy_perform(state.single.get()), state.single_exchange);
-  return response;
+  return std::move(send_all({&request, 1}, 1).front());
 }
 
 std::vector<Response> HttpClient::send_all(std::span<const Request> requests,
@@ -318,6 +308,7 @@ void HttpClient::send_each(std::size_t count, std::size_t max_in_flight, const M
       leave(*slot);
       const auto number = slot->number;
       auto response = std::move(slot->response);
+      slot->request = {};  // its body may be large
       state.idle.push_back(std::move(slot));
       if (const auto pause = take(number, std::move(response)))
         pausing.emplace(Clock::now() + *pause, number);

@@ -77,32 +77,44 @@ Outcome classify(const Response& response, std::string_view error_type) {
   return Outcome::rejected_function;
 }
 
-Lambda::Lambda(Credentials credentials, std::string region, std::string_view endpoint)
+Lambda::Lambda(std::optional<Credentials> credentials, std::string region,
+               std::string_view endpoint)
     : credentials_(std::move(credentials)), signer_("lambda", std::move(region), endpoint) {}
 
-Request Lambda::request_for(const Invocation& invocation) {
+std::variant<Request, std::string> Lambda::request_for(const Invocation& invocation) {
+  auto found = credentials_ ? *credentials_ : credentials_of_process().get();
+  if (auto* wrong = std::get_if<std::string>(&found)) return std::move(*wrong);
   Call call{.path = "/2015-03-31/functions/" + invocation.function + "/invocations",
             .headers = {{"X-Amz-Invocation-Type", std::string(name(invocation.type))}},
             .body = invocation.payload};
-  auto request = signer_.sign(std::move(call), credentials_, std::chrono::system_clock::now());
+  auto request =
+      signer_.sign(std::move(call), std::get<Credentials>(found), std::chrono::system_clock::now());
   request.timeout = invocation.timeout;
   request.once = !invocation.repeatable;
   return request;
 }
 
 InvokeResult Lambda::invoke(const Invocation& invocation) {
-  return result_of(http_.send(request_for(invocation)));
+  return std::move(invoke_all({&invocation, 1}, 1).front());
 }
 
 std::vector<InvokeResult> Lambda::invoke_all(std::span<const Invocation> invocations,
                                              std::size_t max_in_flight) {
-  std::vector<Request> requests;
-  requests.reserve(invocations.size());
-  for (const auto& invocation : invocations) requests.push_back(request_for(invocation));
-  std::vector<InvokeResult> results;
-  results.reserve(invocations.size());
-  for (auto& response : http_.send_all(requests, max_in_flight))
-    results.push_back(result_of(std::move(response)));
+  std::vector<InvokeResult> results(invocations.size());
+  http_.send_each(
+      invocations.size(), max_in_flight,
+      // Signed when its turn has come: a signature is good for five minutes.
+      [&](std::size_t i) -> std::optional<Request> {
+        auto made = request_for(invocations[i]);
+        if (auto* request = std::get_if<Request>(&made)) return std::move(*request);
+        results[i] = {.outcome = Outcome::rejected_transient,
+                      .error_message = std::get<std::string>(std::move(made))};
+        return std::nullopt;
+      },
+      [&](std::size_t i, Response response) -> std::optional<std::chrono::milliseconds> {
+        results[i] = result_of(std::move(response));
+        return std::nullopt;
+      });
   return results;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "aws/credentials.h"
@@ -58,7 +59,9 @@ Outcome classify(const Response& response, std::string_view error_type);
 // Invocation::repeatable.
 class Lambda {
  public:
-  Lambda(Credentials credentials, std::string region, std::string_view endpoint);
+  // `credentials`: none: credentials_of_process(), looked at before each Invoke. Without any an
+  // Invoke is rejected_transient.
+  Lambda(std::optional<Credentials> credentials, std::string region, std::string_view endpoint);
 
   InvokeResult invoke(const Invocation& invocation);
   // The results in the order of `invocations`, at most `max_in_flight` under way at a time.
@@ -66,9 +69,10 @@ class Lambda {
                                        std::size_t max_in_flight);
 
  private:
-  Request request_for(const Invocation& invocation);
+  // Else why it cannot be made.
+  std::variant<Request, std::string> request_for(const Invocation& invocation);
 
-  Credentials credentials_;
+  std::optional<Credentials> credentials_;
   Signer signer_;
   HttpClient http_;
 };

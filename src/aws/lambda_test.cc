@@ -100,6 +100,26 @@ TEST(Lambda, puts_one_copy_on_the_wire_unless_it_is_repeatable) {
   EXPECT_EQ(copies, 6);
 }
 
+TEST(Lambda, sends_nothing_without_credentials) {
+  for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"})
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  for (const char* name : {"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"})
+    setenv(name, "/dev/null", 1);                  // NOLINT(concurrency-mt-unsafe)
+  setenv("AWS_EC2_METADATA_DISABLED", "true", 1);  // NOLINT(concurrency-mt-unsafe)
+  HttpServer server([](const HttpRequest&) { return HttpReply{.status = 202}; });
+  Lambda lambda(std::nullopt, "eu-west-1", server.url());
+  const auto result = lambda.invoke({.function = "f", .payload = "{}"});
+  EXPECT_EQ(result.outcome, Outcome::rejected_transient);
+  EXPECT_TRUE(result.error_message.starts_with("no credentials: ")) << result.error_message;
+  EXPECT_EQ(server.connections(), 0);
+  setenv("AWS_ACCESS_KEY_ID", "a", 1);      // NOLINT(concurrency-mt-unsafe)
+  setenv("AWS_SECRET_ACCESS_KEY", "b", 1);  // NOLINT(concurrency-mt-unsafe)
+  EXPECT_EQ(lambda.invoke({.function = "f", .payload = "{}"}).outcome, Outcome::accepted);
+  for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE",
+                           "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"})
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+}
+
 TEST(Lambda, invokes_many_and_keeps_their_order) {
   HttpServer server([](const HttpRequest& request) {
     return HttpReply{.status = request.body == "7" ? 429 : 202};

@@ -44,7 +44,7 @@ int through_engine(const Common& common, const Arguments& arguments, const std::
   const auto file = data_folder(common) / "credentials";
   const auto key = local::user_access_key(file.string(), kRegion, endpoint);
   if (!key) return complain(key.error());
-  aws::Lambda lambda({key->id, key->secret, {}}, std::string(kRegion), endpoint);
+  aws::Lambda lambda(aws::Credentials{key->id, key->secret, {}}, std::string(kRegion), endpoint);
   aws::Invocation invocation;
   invocation.function = arguments.function;
   invocation.payload = std::move(payload);

@@ -60,7 +60,7 @@ std::optional<std::string> Reporter::send(Report report,
     if (auto* wrong = std::get_if<std::string>(&found)) return failure(std::move(*wrong));
     auto region = aws::find_region();
     if (region.empty()) region = "us-east-1";
-    lambda_.emplace(std::get<aws::Credentials>(std::move(found)), region,
+    lambda_.emplace(std::nullopt, region,
                     aws::find_endpoint(*aws::find_service("lambda"), region).url);
   }
 
