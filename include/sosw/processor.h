@@ -33,6 +33,8 @@
 
 namespace sosw {
 
+class DynamoDbClient;
+
 namespace sdk {
 class Invocation;
 }
@@ -121,6 +123,10 @@ class Processor {
   [[nodiscard]] T& client();
   // The client of a service of AWS kept as `name` ("events"). Throws as client() does.
   [[nodiscard]] AwsClient& aws_client(std::string_view name);
+  // The client of one table of several: made of `{prefix}_dynamo_db_config` at its first use, and
+  // kept as "{prefix}_dynamo_db". Throws ValueError when there is no such part of the
+  // configuration, and what DynamoDbClient does.
+  DynamoDbClient& get_ddbc(std::string_view prefix);
 
   // ----------------------------------------------------------------------------------------------
   // Figures and results

@@ -28,7 +28,9 @@ namespace sosw {
 // 300 KB together are cut, the largest first. Of the figures those named `total_*` are not sent.
 //
 // The WorkerAssistant is the function named by `sosw_worker_assistant_lambda` in the config, else
-// by the environment variable of that name, else "sosw_worker_assistant".
+// by the environment variable of that name, else "sosw_worker_assistant". With an object
+// `meta_handler_config` in the config each report leaves a row of MetaHandler, "completed" or
+// "failed".
 class Worker : public Processor {
  public:
   explicit Worker(boost::json::object custom_config = {});

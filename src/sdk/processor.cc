@@ -16,6 +16,7 @@
 #include "sdk/text.h"
 #include "sosw/config.h"
 #include "sosw/decorators.h"
+#include "sosw/dynamo_db.h"
 #include "sosw/helpers.h"
 #include "sosw/logging.h"
 
@@ -218,6 +219,28 @@ std::vector<std::pair<std::string_view, Component*>> Processor::clients() {
 void Processor::wrong_client(std::string_view name, bool found) {
   if (found) throw TypeError(fmt::format("the client '{}' is of another class", name));
   throw KeyError(fmt::format("there is no client '{}': name it in `init_clients`", name));
+}
+
+DynamoDbClient& Processor::get_ddbc(std::string_view prefix) {
+  constexpr std::string_view kSuffix = "_dynamo_db_config";
+  start();
+  return benchmark(stats_, "get_ddbc", [&]() -> DynamoDbClient& {
+    const auto name = fmt::format("{}_dynamo_db", prefix);
+    if (!state_->clients.contains(name)) {
+      const auto* const part = config().if_contains(fmt::format("{}{}", prefix, kSuffix));
+      if (!part || !part->is_object()) {
+        std::vector<std::string_view> known;
+        for (const auto& setting : config())
+          if (const std::string_view key = setting.key(); key.ends_with(kSuffix))
+            known.push_back(key.substr(0, key.size() - kSuffix.size()));
+        throw ValueError(
+            fmt::format("the configuration has no `{}{}`; known prefixes: {}", prefix, kSuffix,
+                        known.empty() ? "none" : fmt::format("{}", fmt::join(known, ", "))));
+      }
+      state_->clients.emplace(name, std::make_unique<DynamoDbClient>(part->get_object()));
+    }
+    return client<DynamoDbClient>(name);
+  });
 }
 
 AwsClient& Processor::aws_client(std::string_view name) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,6 +34,12 @@ double to_float(const json::value& value);
 // sum += n for numbers, true and false among them; what is no number in `sum` counts as 0. Beyond
 // 64 bits it goes on as a double. REQUIRES: n is one of these
 void add_number(json::value& sum, const json::value& n);
+
+// time.time(): seconds since 1970, with microseconds.
+inline double epoch_seconds(std::chrono::system_clock::time_point time) {
+  const auto us = std::chrono::floor<std::chrono::microseconds>(time).time_since_epoch().count();
+  return static_cast<double>(us) / 1e6;  // both exact, so what is written is what is meant
+}
 
 // "text", "object", ... for a message.
 std::string_view kind_name(const json::value& value);

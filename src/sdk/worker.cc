@@ -10,6 +10,7 @@
 #include "sdk/python.h"
 #include "sdk/report.h"
 #include "sosw/logging.h"
+#include "sosw/meta_handler.h"
 
 namespace sosw {
 namespace {
@@ -37,6 +38,7 @@ const json::value* task_of(const json::object& event) {
 
 struct Worker::Reporting {
   std::optional<sdk::Reporter> reporter;
+  std::optional<MetaHandler> meta;
   bool done = false;  // the fate of this invocation's task was told, or tried to
 };
 
@@ -72,6 +74,11 @@ void Worker::report(bool failed, const json::value& task_id, const json::value* 
   if (const auto unreported = reporting_->reporter->send(std::move(report), deadline)) {
     log(LogLevel::error, *unreported);
     throw sdk::ReportFailed(*unreported);
+  }
+  if (const auto* const meta = config().if_contains("meta_handler_config");
+      meta && meta->is_object() && task_id.is_string()) {
+    if (!reporting_->meta) reporting_->meta.emplace(meta->get_object());
+    reporting_->meta->post(task_id.get_string(), failed ? "failed" : "completed");
   }
 }
 
