@@ -96,7 +96,7 @@ class CloseTask : public testing::PlayedAws {};
 TEST_F(CloseTask, sets_completed_at_of_a_task_that_is_there) {
   EXPECT_TRUE(close_task({{"task_id", "t"}}));
   ASSERT_THAT(operations(), ElementsAre("UpdateItem"));
-  const auto& input = calls()[0].input;
+  const auto input = calls()[0].input;
   EXPECT_EQ(input.at("TableName"), "sosw_tasks");
   EXPECT_EQ(input.at("Key"), (json::object{{"task_id", {{"S", "t"}}}}));
   EXPECT_EQ(input.at("ConditionExpression"),
@@ -109,7 +109,7 @@ TEST_F(CloseTask, sets_completed_at_of_a_task_that_is_there) {
 
 TEST_F(CloseTask, closes_the_run_of_the_claim_only) {
   EXPECT_TRUE(close_task({{"task_id", "t"}, {"claim", "c1580486400-7-3"}}));
-  const auto& input = calls()[0].input;
+  const auto input = calls()[0].input;
   EXPECT_EQ(input.at("ConditionExpression"),
             "attribute_exists(#key) AND attribute_not_exists(completed_at) AND claim = :claim AND "
             "greenfield = :greenfield");
