@@ -10,6 +10,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "sdk/stack_text.h"
 #include "sosw/logging.h"
 
 namespace sosw::sdk {
@@ -31,13 +32,13 @@ FunctionError describe_exception() {
   try {
     throw;
   } catch (const ReportFailed& error) {
-    return {"sosw.ReportFailed", error.what()};
+    return {"sosw.ReportFailed", error.what(), {}};
   } catch (const std::exception& error) {
-    return {readable(&typeid(error)), error.what()};
+    return {readable(&typeid(error)), error.what(), stack_text(std::current_exception())};
   } catch (...) {
     auto type = readable(abi::__cxa_current_exception_type());
     auto message = "an exception of type " + type;
-    return {std::move(type), std::move(message)};
+    return {std::move(type), std::move(message), stack_text(std::current_exception())};
   }
 }
 

@@ -18,6 +18,7 @@
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
+#include <boost/json/value_from.hpp>
 #include <cerrno>
 #include <charconv>
 #include <optional>
@@ -103,9 +104,10 @@ RuntimeApi::Posted RuntimeApi::post_init_error(const FunctionError& error) {
 }
 
 RuntimeApi::Posted RuntimeApi::post_error_to(std::string_view path, const FunctionError& error) {
-  auto body = boost::json::serialize(boost::json::value{{"errorMessage", error.message},
-                                                        {"errorType", error.type},
-                                                        {"stackTrace", boost::json::array()}});
+  auto body = boost::json::serialize(
+      boost::json::value{{"errorMessage", error.message},
+                         {"errorType", error.type},
+                         {"stackTrace", boost::json::value_from(error.stack)}});
   make_utf8(body);
   return post(path, fmt::format("Lambda-Runtime-Function-Error-Type: {}\r\n", error.type), body);
 }

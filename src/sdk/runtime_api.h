@@ -5,12 +5,14 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sosw::sdk {
 
 struct FunctionError {
-  std::string type;     // "std::runtime_error"
-  std::string message;  // any bytes
+  std::string type;                     // "std::runtime_error"
+  std::string message;                  // any bytes
+  std::vector<std::string> stack = {};  // the calls that led to it, the innermost first
 };
 
 // Not for use by two threads at once. Texts given out live until the next call.

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// A function may run for months in one process: no invocation may leave a byte behind.
+#include <gtest/gtest.h>
+#include <malloc.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <boost/json.hpp>
+#include <cstddef>
+#include <new>
+
+#include "sosw/app.h"
+#include "sosw/logging.h"
+#include "support/http_server.h"
+
+namespace {
+
+std::atomic<std::int64_t> live_bytes = 0;
+
+void* counted(std::size_t size) {
+  void* const block = std::malloc(size == 0 ? 1 : size);
+  if (!block) throw std::bad_alloc();
+  live_bytes += static_cast<std::int64_t>(malloc_usable_size(block));
+  return block;
+}
+
+void uncounted(void* block) noexcept {
+  if (block) live_bytes -= static_cast<std::int64_t>(malloc_usable_size(block));
+  std::free(block);
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return counted(size); }
+void* operator new[](std::size_t size) { return counted(size); }
+void operator delete(void* block) noexcept { uncounted(block); }
+void operator delete[](void* block) noexcept { uncounted(block); }
+void operator delete(void* block, std::size_t) noexcept { uncounted(block); }
+void operator delete[](void* block, std::size_t) noexcept { uncounted(block); }
+
+namespace sosw {
+namespace {
+
+namespace json = boost::json;
+using testing::HttpReply;
+using testing::HttpRequest;
+using testing::HttpServer;
+
+void set(const char* name, const std::string& value) {
+  setenv(name, value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+}
+
+struct Counting : Processor {
+  using Processor::Processor;
+  json::value operator()(const json::object& event) override {
+    count("calls");
+    stats()["seconds"] = 0.5;
+    result()["echo"] = event;
+    if (event.contains("fail")) throw std::runtime_error("as it was told");
+    return result();
+  }
+};
+
+TEST(Allocations, a_million_invocations_leave_nothing_behind) {
+  unsetenv("AWS_LAMBDA_FUNCTION_NAME");  // NOLINT(concurrency-mt-unsafe)
+  set_logging_level(LogLevel::critical);
+  LambdaGlobals globals;
+  const auto handler = get_lambda_handler<Counting>(globals, {{"lifetime_stats_params", {"v"}}});
+  Context context;
+  context.aws_request_id = "a request id that is too long for the room of a short text";
+  const json::object event{{"text", std::string(100, 'x')}, {"logging_level", "CRITICAL"}};
+  json::object failing = event;
+  failing["fail"] = true;
+  const auto work = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      if (i % 100 == 0) {
+        EXPECT_THROW(handler(failing, context), std::runtime_error);
+      } else {
+        (void)handler(event, context);
+      }
+    }
+  };
+  work(1'000);
+  const auto before = live_bytes.load();
+  work(1'000'000);
+  EXPECT_EQ(live_bytes.load(), before);
+  EXPECT_EQ(globals.processor()->stats().at("total_calls"), 1'001'000);
+  globals.set_processor(nullptr);
+}
+
+// The same through the loop, with reports, where libraries in C allocate too.
+TEST(Allocations, the_loop_leaves_nothing_behind) {
+  constexpr int kFirst = 500;
+  constexpr int kLast = 5'500;
+  std::atomic<int> given = 0;
+  HttpServer server([&](const HttpRequest& request) -> HttpReply {
+    if (!request.target.ends_with("/invocation/next"))
+      return {.status = request.target.starts_with("/2015") ? 200 : 202, .body = "null"};
+    const int n = ++given;
+    if (n > kLast) return {.status = 410};
+    return {.headers = {{"Lambda-Runtime-Aws-Request-Id", "r" + std::to_string(100'000 + n)},
+                        {"Lambda-Runtime-Deadline-Ms", "99999999999999"},
+                        {"Lambda-Runtime-Trace-Id", "Root=1-" + std::to_string(100'000 + n)}},
+            .body = R"({"task_id":"t","claim":"c1","fail":)" +
+                    std::string(n % 10 == 0 ? "true" : "false") + "}"};
+  });
+  unsetenv("AWS_LAMBDA_FUNCTION_NAME");  // NOLINT(concurrency-mt-unsafe)
+  set("AWS_LAMBDA_RUNTIME_API", server.address());
+  set("AWS_ENDPOINT_URL_LAMBDA", server.url());
+  set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+  set("AWS_SECRET_ACCESS_KEY", "secret");
+  set("AWS_REGION", "eu-west-1");
+  set_logging_level(LogLevel::critical);
+  std::int64_t bytes = 0;
+  std::size_t all_bytes = 0;
+  int calls = 0;
+  EXPECT_EQ(run([&](const json::object& event, Worker& worker) {
+              worker.count("rows");
+              ++calls;
+              if (calls == kFirst) {
+                bytes = live_bytes;
+                all_bytes = mallinfo2().uordblks;
+              }
+              if (calls == kLast) {
+                bytes = live_bytes - bytes;
+                all_bytes = mallinfo2().uordblks - all_bytes;
+              }
+              if (event.at("fail").as_bool()) throw std::runtime_error("as it was told");
+            }),
+            0);
+  EXPECT_EQ(calls, kLast);
+  // Less than a byte for each: the server's threads may be at any point.
+  EXPECT_LT(bytes, kLast - kFirst);
+  EXPECT_LT(static_cast<std::int64_t>(all_bytes), kLast - kFirst);
+}
+
+}  // namespace
+}  // namespace sosw
