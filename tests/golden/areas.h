@@ -8,6 +8,7 @@ namespace sosw::golden {
 
 Area arn_area();
 Area chunking_area();
+Area config_area();
 Area dynamo_area();
 Area flow_area();
 Area health_area();
@@ -19,5 +20,6 @@ Area scheduler_file_area();
 Area sigv4_area();
 Area siblings_area();
 Area sns_area();
+Area worker_area();
 
 }  // namespace sosw::golden
