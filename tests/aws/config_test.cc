@@ -70,7 +70,7 @@ TEST_F(ConfigOnMoto, TheTableKeepsDocuments) {
 TEST_F(ConfigOnMoto, DocumentsOfManyPagesAreAllFound) {
   make_table("config", "env", "config_name");
   DynamoConfig table;
-  const std::string large(200'000, 'x');
+  const json::value large(std::string(200'000, 'x'));
   for (int i = 0; i < 12; ++i) table.update_config("big_" + std::to_string(i), large);
   const auto found = table.get_credentials_by_prefix("big");
   ASSERT_THAT(found, SizeIs(12));

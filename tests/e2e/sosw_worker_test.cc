@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A worker written for sosw 0.7 in Python, at home without a change.
+// A worker written for sosw 0.7 in Python, at home without a change; and the same in C++.
 #include <gtest/gtest.h>
 
 #include "e2e/project.h"
@@ -7,7 +7,8 @@
 namespace sosw::e2e {
 namespace {
 
-TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
+// `command` in `folder` multiplies by the factor that is stored for it.
+void completes_its_tasks(const json::array& command, const std::string& folder) {
   Project project;
   json::object config = json::parse(R"({
     "job_schema": {"chunkable_attrs": [["number", {}]]},
@@ -19,8 +20,8 @@ TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
   })")
                             .as_object();
   json::object& labourer = config["labourers"].at("multiply").as_object();
-  labourer["command"] = {python(), "-m", "awslambdaric", "sosw_worker.lambda_handler"};
-  labourer["working_dir"] = source("workers");
+  labourer["command"] = command;
+  labourer["working_dir"] = folder;
   project.config(config);
   const Ended scheduled = project.sosw({"schedule", "--job", "-"}, R"({
     "lambda_name": "multiply", "numbers": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
@@ -38,6 +39,15 @@ TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
     EXPECT_EQ(task.at("stat_numbers"), 1);
     EXPECT_EQ(task.at("result_product"), payload.at("numbers").at(0).as_int64() * 7);
   }
+}
+
+TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
+  completes_its_tasks({python(), "-m", "awslambdaric", "sosw_worker.lambda_handler"},
+                      source("workers"));
+}
+
+TEST(NativeWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
+  completes_its_tasks({SOSW_MULTIPLY_WORKER}, source("workers"));
 }
 
 }  // namespace
