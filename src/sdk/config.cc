@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
 #include <boost/json/value_to.hpp>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "sdk/environment.h"
+#include "sdk/exact_json.h"
 #include "sdk/python.h"
 #include "sdk/text.h"
 
@@ -26,7 +26,7 @@ constexpr std::size_t kParametersAtOnce = 10;  // of SSM
 
 json::value decoded(std::string_view text) {
   boost::system::error_code failed;
-  auto value = json::parse(text, failed);
+  auto value = sdk::parse_exactly(text, failed);
   return failed ? json::value(text) : value;
 }
 
