@@ -2,11 +2,11 @@
 // The small components: audit rows, closing a task, signatures for other clients.
 #include <gmock/gmock.h>
 
-#include "sdk/played_aws.h"
 #include "sosw/app.h"
 #include "sosw/meta_handler.h"
 #include "sosw/sigv4.h"
 #include "sosw/tasks_api_client_for_workers.h"
+#include "support/played_aws.h"
 
 namespace sosw {
 namespace {

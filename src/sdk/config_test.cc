@@ -4,7 +4,7 @@
 
 #include <gmock/gmock.h>
 
-#include "sdk/played_aws.h"
+#include "support/played_aws.h"
 
 namespace sosw {
 namespace {
