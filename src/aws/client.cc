@@ -5,12 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <random>
 
 #include "aws/endpoints.h"
+#include "aws/fields.h"
 #include "aws/http.h"
 #include "aws/query.h"
 #include "aws/rest.h"
@@ -135,9 +135,7 @@ struct Client::State {
     if (service->protocol == Protocol::query) return value_of_xml(response.body);
     if (service->protocol == Protocol::json) {
       if (response.body.empty()) return json::object();
-      boost::system::error_code wrong_text;
-      auto value = json::parse(response.body, wrong_text);
-      return wrong_text ? json::value() : value;
+      return parse_json(response.body);
     }
     return rest_value(*find_rest_operation(name, call.name), service->protocol, response);
   }
@@ -148,15 +146,17 @@ struct Client::State {
     for (const char* header : {"x-amzn-requestid", "x-amz-request-id", "x-amz-requestid"})
       if (failed.request_id.empty()) failed.request_id = find_header(response.headers, header);
     if (service->protocol == Protocol::json || service->protocol == Protocol::rest_json) {
-      boost::system::error_code wrong_text;
-      auto body = json::parse(response.body, wrong_text);
-      if (!wrong_text && body.is_object()) failed.body = std::move(body.get_object());
+      auto body = parse_json(response.body);
+      if (body.is_object()) failed.body = std::move(body.get_object());
     } else {
       failed.body = error_of_xml(response.body);
     }
     failed.code = plain_code(text_in(failed.body, {"__type", "code", "Code"}));
     if (const auto header = find_header(response.headers, "x-amzn-errortype"); !header.empty())
       failed.code = plain_code(header);
+    // Services that spoke the Query protocol before keep its codes beside.
+    if (const auto header = find_header(response.headers, "x-amzn-query-error"); !header.empty())
+      failed.code = header.substr(0, header.find(';'));
     failed.message = text_in(failed.body, {"message", "Message", "errorMessage"});
     if (failed.request_id.empty()) failed.request_id = text_in(failed.body, {"RequestId"});
     if (failed.message.empty() && failed.code.empty()) {
@@ -210,14 +210,18 @@ struct Client::State {
 
   std::variant<Credentials, std::string> credentials() const {
     if (options.credentials) return *options.credentials;
-    return credentials_of_process().get();
+    return source().get();
+  }
+
+  CredentialSource& source() const {
+    return options.credential_source ? *options.credential_source : credentials_of_process();
   }
 
   // Whether others are to be had, if these are why it refused.
   bool credentials_mended(const CallError& failed, const Credentials& refused) const {
     if (options.credentials || !is_refused_key(failed.code)) return false;
-    credentials_of_process().refused(refused);
-    const auto found = credentials_of_process().get();
+    source().refused(refused);
+    const auto found = source().get();
     const auto* others = std::get_if<Credentials>(&found);
     return others && *others != refused;
   }

@@ -74,8 +74,10 @@ struct Operation {
 struct ClientOptions {
   std::string region;    // empty: find_region()
   std::string endpoint;  // URL; empty: find_endpoint()
-  std::optional<Credentials>
-      credentials;  // none: credentials_of_process(), looked at before each try
+  // None: what the source has, looked at before each try.
+  std::optional<Credentials> credentials;
+  // Not owned; null: credentials_of_process().
+  CredentialSource* credential_source = nullptr;
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds timeout{60'000};  // of one try
   int tries = 5;                              // 1 or more

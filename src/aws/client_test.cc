@@ -72,6 +72,23 @@ TEST_F(ClientTest, SpeaksJson) {
   EXPECT_EQ(json::parse(request.body), json::parse(R"({"TableName":"t","Key":{"id":{"S":"1"}}})"));
 }
 
+TEST_F(ClientTest, ReadsItemsAsDeepAsDynamoDbTakesThem) {
+  std::string item = R"({"S":"x"})";
+  for (int i = 0; i < 32; ++i) item = R"({"M":{"m":)" + item + "}}";
+  answers({{.body = R"({"Items":[{"a":)" + item + "}]}"}});
+  const auto answer = client("dynamodb").call("Query");
+  ASSERT_TRUE(answer) << answer.error().text();
+  EXPECT_EQ(json::serialize(answer->at("Items").at(0).at("a")), item);
+}
+
+TEST_F(ClientTest, KeepsTheCodesOfServicesThatSpokeQueryBefore) {
+  auto reply = refused(400, "QueueDoesNotExist");
+  reply.headers["x-amzn-query-error"] = "AWS.SimpleQueueService.NonExistentQueue;Sender";
+  answers({reply});
+  EXPECT_EQ(client("sqs").call("GetQueueUrl").error().code,
+            "AWS.SimpleQueueService.NonExistentQueue");
+}
+
 TEST_F(ClientTest, SpeaksQuery) {
   answers({{.body = R"(<GetMetricStatisticsResponse><GetMetricStatisticsResult><Datapoints>
     <member><Average>1.5</Average><Timestamp>2026-11-24T10:00:00Z</Timestamp><Unit>Count</Unit></member>

@@ -24,6 +24,7 @@ namespace {
 using sosw::testing::HttpReply;
 using sosw::testing::HttpRequest;
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -333,6 +334,28 @@ TEST_F(InstanceTest, RefusedCredentialsAreAskedForAnew) {
   EXPECT_EQ(found().access_key_id, "I1");
   source_.refused(first);
   EXPECT_EQ(found().access_key_id, "I2");
+}
+
+TEST_F(InstanceTest, AClientAsksAnewForAKeyThatAServiceRefuses) {
+  std::vector<std::string> keys;
+  std::string good = "I2";
+  sosw::testing::HttpServer service([&](const HttpRequest& request) {
+    const auto& header = request.headers.at("authorization");
+    const auto begin = header.find('=') + 1;
+    keys.push_back(header.substr(begin, header.find('/', begin) - begin));
+    return keys.back() == good
+               ? HttpReply{.body = "{}"}
+               : HttpReply{.status = 400,
+                           .body = R"({"__type":"ExpiredTokenException","message":"old"})"};
+  });
+  Client client("dynamodb",
+                {.region = "r", .endpoint = service.url(), .credential_source = &source_});
+  ASSERT_TRUE(client.call("PutItem"));
+  EXPECT_THAT(keys, ElementsAre("I1", "I2"));
+  // Not for ever.
+  good = "none";
+  EXPECT_EQ(client.call("PutItem").error().code, "ExpiredTokenException");
+  EXPECT_THAT(keys, ElementsAre("I1", "I2", "I2", "I3"));
 }
 
 TEST_F(InstanceTest, ManyThreadsAskOnce) {

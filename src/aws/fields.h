@@ -5,12 +5,23 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace sosw::aws {
+
+// The JSON value of a text, null if it is none. DynamoDB's items are 32 maps deep, which are 64
+// objects in an answer; Boost.JSON stops at 32 by itself.
+inline boost::json::value parse_json(std::string_view text) {
+  boost::json::parse_options options;
+  options.max_depth = 256;
+  boost::system::error_code wrong;
+  auto value = boost::json::parse(text, wrong, {}, options);
+  return wrong ? boost::json::value() : value;
+}
 
 inline std::string text_field(const boost::json::object& object, std::string_view name) {
   const auto* value = object.if_contains(name);

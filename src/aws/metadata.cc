@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/json/parse.hpp>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -15,7 +14,6 @@
 namespace sosw::aws {
 namespace {
 
-namespace json = boost::json;
 using std::chrono::milliseconds;
 
 // Those that serve the machine answer at once; elsewhere nobody does, and nobody shall wait for it.
@@ -113,9 +111,8 @@ std::optional<std::chrono::system_clock::time_point> parse_time(const std::strin
 }
 
 std::variant<Credentials, std::string> parse_credentials(const std::string& text) {
-  boost::system::error_code wrong;
-  const auto value = json::parse(text, wrong);
-  if (wrong || !value.is_object()) return std::string("the answer is no JSON object");
+  const auto value = parse_json(text);
+  if (!value.is_object()) return std::string("the answer is no JSON object");
   const auto& fields = value.get_object();
   if (const auto code = text_field(fields, "Code"); !code.empty() && code != "Success")
     return fmt::format("{}: {}", code, text_field(fields, "Message"));

@@ -6,12 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <optional>
 #include <set>
 
+#include "aws/fields.h"
 #include "aws/metadata.h"
 #include "aws/sha256.h"
 #include "aws/xml.h"
@@ -310,9 +310,7 @@ json::value rest_value(const RestOperation& operation, Protocol protocol,
   if (body_taken || response.body.empty()) return value;
   json::value body;
   if (protocol == Protocol::rest_json) {
-    boost::system::error_code wrong_text;
-    body = json::parse(response.body, wrong_text);
-    if (wrong_text) return nullptr;
+    body = parse_json(response.body);
   } else {
     body = value_of_root(response.body);
   }
