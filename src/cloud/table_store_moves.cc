@@ -330,8 +330,8 @@ Result<void> TableStore::Body::repair(const Move& refused, Time now) {
 
   if (task && !task->contains("labourer_id")) {
     // A WorkerAssistant of the original was told of a task that had moved, and made this of it.
-    if (completed && (retry.has_value() != closed.has_value()) && !is_done) {
-      const Item& from = retry ? *retry : *closed;
+    if (completed && (retry || closed) && !is_done) {
+      const Item& from = closed ? *closed : *retry;
       Item row = from;
       for (const auto& [name, value] : *task)
         if (name != "failed_attempts") row[name] = value;

@@ -390,6 +390,22 @@ TEST_F(BesideTheOriginal,
   EXPECT_EQ(left.error().code, Code::conflict);  // there is nothing left to cancel
 }
 
+TEST_F(BesideTheOriginal, a_late_completion_counts_though_the_task_is_dead_and_waits_for_a_retry) {
+  labourer_.max_attempts = 1;
+  const std::string id = accept_one();
+  ASSERT_THAT(claim(), SizeIs(1));
+  const Item old = row("sosw_tasks", id);
+  wait(1'201);
+  scavenge();
+  put_copy("sosw_retry_tasks", old, 1);
+  python_reports(id, true);
+  ASSERT_THAT(places(id), SizeIs(3));
+  scavenge();
+  EXPECT_EQ(text_in(row("sosw_closed_tasks", id), "labourer_id_task_status"), "worker_1");
+  EXPECT_THAT(places(id), ElementsAre("sosw_retry_tasks", "sosw_closed_tasks"));
+  comes_to_its_end(id);
+}
+
 // --- What it has archived
 
 TEST_F(BesideTheOriginal, a_replayed_task_has_the_payload_that_it_had_before_it_was_archived) {
