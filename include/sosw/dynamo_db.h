@@ -203,7 +203,8 @@ class DynamoDbClient : public Component {
   void patch(const boost::json::object& keys, const DynamoDbUpdateOptions& options);
 
   // Deletes the row with these keys, if there is one. (`delete` is a word of C++.)
-  void delete_(const boost::json::object& keys, std::string_view table_name = {});
+  void delete_(const boost::json::object& keys,  // NOLINT(readability-identifier-naming)
+               std::string_view table_name = {});
 
   // For transact_write().
   [[nodiscard]] boost::json::object make_put_transaction_item(

@@ -281,12 +281,12 @@ Result<std::vector<std::optional<Item>>> DynamoDbTables::get(std::span<const Key
     if (!answer) return error_of(answer.error());
     const auto& output = object_of(*answer);
     if (const auto* responses = object_in(output, "Responses")) {
-      for (const auto& [table, items] : *responses) {
-        const auto like = std::find_if(keys.begin(), keys.end(), [&](const Key& key) {
-          return key.table == std::string_view(table);
-        });
-        if (like == keys.end() || !items.is_array()) continue;
-        for (const auto& item : items.get_array()) take(*like, object_of(item));
+      for (const auto& of_table : *responses) {
+        const std::string_view table = of_table.key();
+        const auto like = std::find_if(keys.begin(), keys.end(),
+                                       [&](const Key& key) { return key.table == table; });
+        if (like == keys.end() || !of_table.value().is_array()) continue;
+        for (const auto& item : of_table.value().get_array()) take(*like, object_of(item));
       }
     }
     const auto* left = object_in(output, "UnprocessedKeys");

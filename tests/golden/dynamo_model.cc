@@ -829,8 +829,9 @@ json::value dynamo_sorted_sets(const json::value& item) {
   }
   if (!item.is_object()) return item;
   json::object out;
-  for (const auto& [key, member] : item.get_object()) {
-    out[key] = dynamo_sorted_sets(dynamo_given(member));
+  for (const auto& member : item.get_object()) {
+    const std::string_view key = member.key();
+    out[key] = dynamo_sorted_sets(dynamo_given(member.value()));
     if ((key != "SS" && key != "NS" && key != "BS") || !out[key].is_array()) continue;
     auto& list = out[key].get_array();
     const auto text = [&](const json::value& element) {
