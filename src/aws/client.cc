@@ -29,6 +29,8 @@ using std::chrono::system_clock;
 
 constexpr milliseconds kLongestPause{20'000};
 constexpr int kThrottled = 5;  // pauses after throttling are as many times longer
+constexpr std::string_view kLetters =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 // Services refuse a signature whose time is 5 minutes off; the difference is taken over before.
 constexpr std::chrono::minutes kSkew{4};
 
@@ -89,19 +91,29 @@ struct Client::State {
   }
 
   // The calls with tokens for those that need one and have none; empty if there is none of them.
-  std::vector<Operation> with_tokens(std::span<const Operation> calls) {
+  std::vector<Operation> with_tokens(std::span<const Operation> calls) const {
     std::vector<Operation> all;
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const auto member = token_member(name, calls[i].name);
       if (member.empty() || calls[i].input.contains(member)) continue;
       if (all.empty()) all.assign(calls.begin(), calls.end());
-      all[i].input[member] = fmt::format("{:016x}{:016x}", random(), random());
+      all[i].input[member] = new_token();
     }
     return all;
   }
 
+  // 128 bits of the system's: those of `random` come from a seed of 32, which two of many processes
+  // may share, and what has the token of another call is not done.
+  static std::string new_token() {
+    std::random_device device;
+    return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
+  }
+
   std::variant<Request, std::string> request_for(const Operation& call,
                                                  const Credentials& credentials) {
+    // It becomes a part of a header or a form.
+    if (call.name.empty() || call.name.find_first_not_of(kLetters) != std::string::npos)
+      return std::string("this is no name of an operation");
     Call parts;
     switch (service->protocol) {
       case Protocol::json:

@@ -311,6 +311,9 @@ TEST_F(ClientTest, WhatCannotBeAskedIsNotSent) {
   EXPECT_EQ(client("s3").call("GetObject", {{"Bucket", "b"}}).error().text(),
             "s3 GetObject: Key is missing");
   EXPECT_EQ(client("lambda").call("Nothing").error().fate, Fate::not_done);
+  for (const char* name : {"", "GetItem\r\nx: y", "Publish&TopicArn=a"})
+    for (const char* service : {"dynamodb", "sns"})
+      EXPECT_THAT(client(service).call(name).error().text(), HasSubstr("no name of an operation"));
   EXPECT_THAT(requests(), SizeIs(0));
 }
 
