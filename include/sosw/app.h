@@ -57,6 +57,7 @@ class LambdaHandler {
   // Processor throws, and RuntimeError when the fate could not be reported.
   boost::json::value operator()(const boost::json::object& event, const Context& context) const;
 
+  // Makes the Processors: what run() asks for, one for each thread.
   [[nodiscard]] const Make& make() const { return make_; }
 
  private:

@@ -51,6 +51,7 @@ class AwsClient {
   // are ISO 8601 texts, or numbers where the service has those.
   boost::json::value call(std::string_view operation, const boost::json::object& input = {});
 
+  // As it was given to the constructor.
   [[nodiscard]] const std::string& service() const;
 
  private:

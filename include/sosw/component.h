@@ -16,7 +16,8 @@
 
 namespace sosw {
 
-// Each is used by one thread at a time, as the Processor that keeps it.
+// Derive from it for a client of your own. Each is used by one thread at a time, as the Processor
+// that keeps it.
 class Component {
  public:
   Component() = default;
@@ -37,6 +38,7 @@ class Component {
 // Makes a component of its part of the configuration; `config` is empty when there is none.
 using MakeComponent = std::function<std::unique_ptr<Component>(boost::json::object config)>;
 
+// Makes a T with T(config).
 template <std::derived_from<Component> T>
 requires std::constructible_from<T, boost::json::object> MakeComponent make_component() {
   return [](boost::json::object config) { return std::make_unique<T>(std::move(config)); };

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Processor: the base of functions, kept from one invocation to the next.
 //
+//   #include <sosw/sns.h>
+//   #include <sosw/worker.h>
+//
 //   struct Mailer : sosw::Processor {
 //     using Processor::Processor;
 //     json::object default_config() const override {
@@ -12,6 +15,7 @@
 //       return {};
 //     }
 //   };
+//   int main() { return sosw::run<Mailer>(); }
 #pragma once
 
 #include <boost/json/array.hpp>
@@ -55,6 +59,7 @@ class Died : public RuntimeError {
 // client does so.
 class Processor {
  public:
+  // Does nothing yet but keep `custom_config`, which wins over the rest of the configuration.
   explicit Processor(boost::json::object custom_config = {});
   virtual ~Processor();
   Processor(const Processor&) = delete;
@@ -84,6 +89,7 @@ class Processor {
   // worse.
   [[nodiscard]] virtual boost::json::value get_config(std::string_view name) const;
 
+  // All of it. Throws what start() does when it is the first to ask.
   [[nodiscard]] const boost::json::object& config() const;
   // `_c` of the original: the value at a path of config(), "task_config.labourers"; `otherwise` if
   // there is none.

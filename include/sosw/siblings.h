@@ -29,6 +29,8 @@ namespace sosw {
 // Siblings that start siblings without end cost money without end. So each sibling is told how many
 // stand before it in its chain (Context::sibling_depth; on the wire `sosw_sibling_depth` in its
 // event, which the runtime takes out), and the chain ends at `max_depth`.
+//
+// For one thread at a time.
 class SiblingsManager : public Component {
  public:
   // `config`: "auto_spawning", whether siblings may be started without a rule (false); "max_depth",

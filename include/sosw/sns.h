@@ -31,6 +31,8 @@ namespace sosw {
 //
 // The region is that of the recipient's ARN. In a test (see Processor::test()) the recipient is
 // arn:aws:sns:us-west-2:000000000000:autotest_topic, and commit() sends nothing.
+//
+// For one thread at a time.
 class SnsManager : public Component {
  public:
   // `config`: "recipient", the ARN of a topic, and "subject", both texts, both may come later;

@@ -110,7 +110,7 @@ int run(const Args&... args) {
 
 // The same for a plain function: handler(event) or handler(event, worker), where `worker` gives
 // stats(), result(), count() and context(). It may return nothing, or what
-// boost::json::value_from() takes.
+// boost::json::value_from() takes. Each thread calls a copy of it.
 template <class Handler>
 requires(!std::derived_from<Handler, Processor> &&
          (detail::EventHandler<Handler> ||

@@ -24,6 +24,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::int64_t kLongestChain = 1'000'000'000;
+
 std::string own_name() {
   auto name = sdk::environment("AWS_LAMBDA_FUNCTION_NAME");
   return name.empty() ? "test_function" : name;
@@ -42,20 +44,31 @@ FunctionArn split_qualifier(std::string_view arn) {
   return {arn.substr(0, arn.size() - qualifier.size() - 1), qualifier};
 }
 
-json::object event_of(const json::value& payload) {
-  if (payload.is_null()) return {};
-  if (payload.is_object()) return payload.get_object();
-  if (!payload.is_string())
+// The text of an object, with the place in the chain as its last member: a text is kept as it is,
+// with numbers that no type of ours holds.
+std::string event_of(const json::value& payload, std::int64_t depth) {
+  std::string text = "{}";
+  bool empty = true;
+  if (payload.is_object()) {
+    text = json::serialize(payload);
+    empty = payload.get_object().empty();
+  } else if (payload.is_string()) {
+    text = payload.get_string();
+    boost::system::error_code not_json;
+    const auto parsed = json::parse(text, not_json);
+    if (not_json)
+      throw ValueError(fmt::format("the payload of a sibling is no JSON: {}", not_json.message()));
+    if (!parsed.is_object())
+      throw TypeError(fmt::format("the payload of a sibling is the text of an object, not of a {}",
+                                  sdk::kind_name(parsed)));
+    empty = parsed.get_object().empty();
+  } else if (!payload.is_null()) {
     throw TypeError(
         fmt::format("the payload of a sibling is an object, not a {}", sdk::kind_name(payload)));
-  boost::system::error_code not_json;
-  auto parsed = json::parse(payload.get_string(), not_json);
-  if (not_json)
-    throw ValueError(fmt::format("the payload of a sibling is no JSON: {}", not_json.message()));
-  if (!parsed.is_object())
-    throw TypeError(fmt::format("the payload of a sibling is the text of an object, not of a {}",
-                                sdk::kind_name(parsed)));
-  return std::move(parsed.get_object());
+  }
+  text.insert(text.rfind('}'),
+              fmt::format("{}\"{}\":{}", empty ? "" : ",", sdk::kSiblingDepth, depth));
+  return text;
 }
 
 }  // namespace
@@ -72,10 +85,10 @@ SiblingsManager::SiblingsManager(json::object config, AwsClientOptions options)
     : options_(std::move(options)) {
   if (const auto* value = config.if_contains("auto_spawning")) auto_spawning_ = to_bool(*value);
   if (const auto* value = config.if_contains("max_depth")) {
-    if (!value->is_int64() || value->get_int64() < 0)
+    if (!value->is_int64() || value->get_int64() < 0 || value->get_int64() > kLongestChain)
       throw ValueError(
-          fmt::format("siblings_config: 'max_depth' is a whole number from 0 on, not {}",
-                      sdk::to_repr(*value)));
+          fmt::format("siblings_config: 'max_depth' is a whole number from 0 to {}, not {}",
+                      kLongestChain, sdk::to_repr(*value)));
     max_depth_ = value->get_int64();
   }
 }
@@ -103,7 +116,8 @@ bool SiblingsManager::any_events_rules_enabled(const Context& lambda_context) {
 
 void SiblingsManager::spawn_sibling(const Context& lambda_context, const json::value& payload,
                                     bool force) {
-  auto event = event_of(payload);
+  const auto before = std::min(lambda_context.sibling_depth, kLongestChain);
+  auto event = event_of(payload, before + 1);
   if (!force && !any_events_rules_enabled(lambda_context)) {
     log(LogLevel::error,
         fmt::format(
@@ -112,17 +126,15 @@ void SiblingsManager::spawn_sibling(const Context& lambda_context, const json::v
             lambda_context.invoked_function_arn));
     return;
   }
-  const auto depth = lambda_context.sibling_depth + 1;
-  if (depth > max_depth_)
+  if (before >= max_depth_)
     throw RuntimeError(fmt::format(
         "no sibling is started: {} stand before it in a chain in which each has started the next, "
         "and 'max_depth' of siblings_config is {}. Is the work never done? If so many are meant, "
         "raise it",
-        depth - 1, max_depth_));
-  event[sdk::kSiblingDepth] = depth;
+        before, max_depth_));
   json::object input = {{"FunctionName", own_name()},
                         {"InvocationType", sdk::in_test() ? "DryRun" : "Event"},
-                        {"Payload", json::serialize(event)}};
+                        {"Payload", std::move(event)}};
   if (const auto own = split_qualifier(lambda_context.invoked_function_arn); !own.qualifier.empty())
     input["Qualifier"] = own.qualifier;
   sdk::value_of(clients().lambda.call("Invoke", input));

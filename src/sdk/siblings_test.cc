@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 #include <functional>
+#include <limits>
 #include <mutex>
 
 #include "sdk/sibling_depth.h"
@@ -80,6 +81,19 @@ TEST_F(SiblingsManagerTest, TellsTheSiblingItsPlaceInTheChain) {
   }
 }
 
+TEST_F(SiblingsManagerTest, KeepsTheTextOfAPayload) {
+  auto siblings = manager();
+  siblings.spawn_sibling(context(), R"( {"n": 12345678901234567890123, "d": 0.1} )", true);
+  EXPECT_EQ(requests().back().body,
+            R"( {"n": 12345678901234567890123, "d": 0.1,"sosw_sibling_depth":1} )");
+  siblings.spawn_sibling(context(), "{ }", true);
+  EXPECT_EQ(requests().back().body, R"({ "sosw_sibling_depth":1})");
+  // What the caller writes under that name does not count.
+  siblings.spawn_sibling(context(kArn, 4), {{"sosw_sibling_depth", 1}}, true);
+  auto event = json::parse(requests().back().body).as_object();
+  EXPECT_EQ(sdk::take_sibling_depth(event), 5);
+}
+
 TEST_F(SiblingsManagerTest, EndsAChain) {
   auto siblings = manager({{"max_depth", 2}});
   siblings.spawn_sibling(context(kArn, 1), nullptr, true);
@@ -92,6 +106,8 @@ TEST_F(SiblingsManagerTest, EndsAChain) {
   }
   EXPECT_THROW(manager({{"max_depth", 0}}).spawn_sibling(context(), nullptr, true), RuntimeError);
   EXPECT_THROW(manager().spawn_sibling(context(kArn, 16), nullptr, true), RuntimeError);
+  const auto endless = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THROW(manager().spawn_sibling(context(kArn, endless), nullptr, true), RuntimeError);
   EXPECT_THAT(requests(), SizeIs(1));
 }
 
@@ -156,6 +172,7 @@ TEST_F(SiblingsManagerTest, RefusesWhatAFunctionDoesNotTake) {
   EXPECT_THROW(manager().spawn_sibling(context(), 5, true), TypeError);
   EXPECT_THAT(requests(), IsEmpty());
   EXPECT_THROW(manager({{"max_depth", -1}}), ValueError);
+  EXPECT_THROW(manager({{"max_depth", 2'000'000'000}}), ValueError);
   EXPECT_THROW(manager({{"max_depth", "many"}}), ValueError);
   EXPECT_THROW(manager({{"auto_spawning", "perhaps"}}), ValueError);
 }
