@@ -10,7 +10,6 @@
 #include "core/guard.h"
 #include "core/json_text.h"
 #include "core/retry.h"
-#include "core/sha256.h"
 
 namespace sosw::cloud {
 
@@ -24,15 +23,6 @@ constexpr std::int64_t kChosenFrom = 1'000;
 // No Lambda function lives longer: a Scavenger of the original that has begun a move has ended it
 // by then, or never will.
 constexpr std::int64_t kLongestRunS = 900;
-
-// Of the jitter: the same for one attempt however often it is asked, different between attempts.
-std::uint64_t seed_of(const Item& row) {
-  const auto digest = sha256(fmt::format("{}:{}:{}", text_in(row, "task_id"), text_in(row, "claim"),
-                                         integer_in(row, "attempts").value_or(0)));
-  std::uint64_t seed = 0;
-  for (int i = 0; i < 8; ++i) seed = seed << 8 | digest[static_cast<std::size_t>(i)];
-  return seed;
-}
 
 // What an attempt leaves that means nothing afterwards.
 void forget_attempt(Item& row) {
@@ -100,7 +90,9 @@ Move TableStore::Body::ending(Item row, bool silent, const Labourer& labourer, b
     row["greenfield"] = number(greenfield_of_claim(text_in(row, "late_claim"), row, now));
     move = closing(row, Place::Where::tasks, state, late_at, now);
   } else {
-    Fate fate = fate_after_attempt(labourer, static_cast<int>(attempts), now, seed_of(row));
+    const auto n = static_cast<int>(attempts);
+    Fate fate =
+        fate_after_attempt(labourer, n, now, jitter_seed(id_of(row), text_in(row, "claim"), n));
     state = fate.state;
     if (state == State::dead) {
       move = closing(row, Place::Where::tasks, state, std::nullopt, now);

@@ -2,12 +2,15 @@
 // Delays, in doubles that saturate.
 #include "core/retry.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
 #include "core/config_reader.h"
 #include "core/guard.h"
 #include "core/labourer.h"
+#include "core/sha256.h"
 #include "core/task.h"
 
 namespace sosw {
@@ -60,6 +63,13 @@ double retry_delay_s(const RetryPolicy& policy, double base_s, int attempts, std
 double longest_retry_delay_s(const Labourer& labourer) {
   return undithered_delay_s(labourer.retry, labourer.retry_base_s,
                             std::max(labourer.max_attempts - 1, 1));
+}
+
+std::uint64_t jitter_seed(std::string_view task_id, std::string_view claim, int attempts) {
+  const auto digest = sha256(fmt::format("{}:{}:{}", task_id, claim, attempts));
+  std::uint64_t seed = 0;
+  for (std::size_t i = 0; i < sizeof(seed); ++i) seed = seed << 8 | digest[i];
+  return seed;
 }
 
 Fate fate_after_attempt(const Labourer& labourer, int attempts, Time now, std::uint64_t seed) {

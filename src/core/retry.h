@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "core/result.h"
 #include "core/time.h"
@@ -38,6 +39,10 @@ struct RetryPolicy {
 // The longest delay that the policy can give to this labourer: a due time further away than that
 // comes from a clock that has been set back.
 [[nodiscard]] double longest_retry_delay_s(const Labourer& labourer);
+
+// Of one attempt, in every store the same: however often it is asked, and another for each attempt.
+[[nodiscard]] std::uint64_t jitter_seed(std::string_view task_id, std::string_view claim,
+                                        int attempts);
 
 struct Fate {
   State state;       // retry or dead

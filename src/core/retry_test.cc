@@ -99,6 +99,15 @@ TEST(Fate, NoDelayIsLongerThanTheLongest) {
     }
 }
 
+TEST(JitterSeed, IsOfOneAttempt) {
+  const std::string task(32, 'a');
+  const std::uint64_t seed = jitter_seed(task, "c1", 1);
+  EXPECT_EQ(jitter_seed(task, "c1", 1), seed);
+  EXPECT_NE(jitter_seed(task, "c2", 1), seed);
+  EXPECT_NE(jitter_seed(task, "c1", 2), seed);
+  EXPECT_NE(jitter_seed(std::string(32, 'b'), "c1", 1), seed);
+}
+
 TEST(ReadRetryPolicy, ReadsAllKeys) {
   const auto read = read_retry_policy({{"policy", "exponential"},
                                        {"base_s", 5},

@@ -64,11 +64,6 @@ bool is_token_of(std::string_view token, std::int64_t claim) {
 // A new wish: the cancellation of its job does not concern it.
 bool replayed_by_hand(const json::object& extra) { return extra.contains("replays"); }
 
-// Of the jitter: the same for one attempt however often it is asked, different between attempts.
-std::uint64_t seed_of(const Row& row) {
-  return static_cast<std::uint64_t>(row.id) * 1'000'003 + static_cast<std::uint64_t>(row.claim);
-}
-
 Labourer unconfigured(std::string id) {
   Labourer labourer;
   labourer.id = std::move(id);
@@ -288,7 +283,9 @@ State Writes::end_attempt(const Row& row, json::object extra, const Labourer& la
           integer(task.extra, "late_at").value_or(epoch_seconds(now)), now);
     return State::done;
   }
-  Fate fate = fate_after_attempt(labourer, row.attempts, now, seed_of(row));
+  Fate fate = fate_after_attempt(
+      labourer, row.attempts, now,
+      jitter_seed(session_.text_id(row.id), claim_token(row.claim), row.attempts));
   if (fate.state == State::dead) {
     close(row, State::dead, row.attempts, task.extra, std::nullopt, now);
     raise_dead(row,

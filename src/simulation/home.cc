@@ -20,9 +20,27 @@ T one_of(Choices& choices, const T (&list)[N], const char* what = __builtin_FUNC
   return list[choices.below(N, what)];
 }
 
+class ModelOfHome final : public HomeStore {
+ public:
+  ModelOfHome(World& world, const ModelStore::Options& options) : model_(options) {
+    model_.between_writes([&world] {
+      if (Actor::current() != nullptr && !world.calm() &&
+          world.choices().chance(30, "between writes"))
+        world.die();
+    });
+  }
+  engine::TaskStore& opened_by(Process&) override { return model_; }
+  engine::TaskStore& judged() override { return model_; }
+  void look(Snapshot& into) override { model_.look(into); }
+
+ private:
+  ModelStore model_;
+};
+
 }  // namespace
 
-Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
+Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants,
+           const MakeHomeStore& make_store)
     : world_(world),
       choices_(world.choices()),
       faults_(faults),
@@ -33,11 +51,7 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants)
   ModelStore::Options options;
   options.two_step = choices_.chance(20, "completed first");
   if (choices_.chance(10, "wide steps")) options.task_step = 400'000'000;
-  store_.emplace(options);
-  store_->between_writes([this] {
-    if (Actor::current() != nullptr && !world_.calm() && choices_.chance(30, "between writes"))
-      world_.die();
-  });
+  store_ = make_store ? make_store(world, options) : std::make_unique<ModelOfHome>(world, options);
 
   const std::uint32_t labourers = 1 + choices_.below(3, "labourers");
   for (std::uint32_t i = 0; i < labourers; ++i) {
@@ -224,7 +238,7 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
   host.store = std::make_unique<FaultyStore>(
-      *store_, world_, process, faults_,
+      store_->opened_by(process), world_, process, faults_,
       FaultyStore::Seen{[this, &host](Time now) { changed(host, now); },
                         [this, &host](const Report& report, const engine::Reported& reported) {
                           std::erase_if(host.unstored, [&](const Host::Unstored& one) {
@@ -286,15 +300,15 @@ void Home::died(Host& host) {
 }
 
 void Home::run_engine(Host& host) {
-  std::uint32_t before = faults_.all();
+  std::uint32_t before = accidents();
   host.engine->start();
-  host.took_back = faults_.all() == before;
+  host.took_back = accidents() == before;
   host.alarms = world_.start(host.process, "alarms", [this, &host] { send_alarms(host); });
   world_.start(host.process, "health", [this, &host] { look_at_health(host); });
   for (;;) {
-    before = faults_.all();
+    before = accidents();
     const Time next = host.engine->pass();
-    if (faults_.all() == before) {
+    if (accidents() == before) {
       after_clean_pass(host);
     } else {
       host.too_far_since.clear();  // it had no fair chance to look
@@ -436,6 +450,7 @@ void Home::changed(Host& host, Time now) {
   invariants_.look({host.process, host.labourers, now, settings_.scheduler.watermark,
                     settings_.scheduler.make_now, runs},
                    scratch_);
+  if (store_->killed()) world_.die();
 }
 
 std::optional<Time> Home::fire_rule(Host& host, Time now) {
@@ -703,7 +718,7 @@ void Home::calm() {
 }
 
 std::size_t Home::waiting_alarms() {
-  const auto alarms = store_->alarms(0, 1'000'000);
+  const auto alarms = store_->judged().alarms(0, 1'000'000);
   return alarms ? alarms->size() : 0;
 }
 
@@ -711,7 +726,7 @@ void Home::at_the_end() {
   for (const TaskRow& row : invariants_.latest().tasks) {
     engine::TaskQuery query;
     query.task_id = row.id;
-    const auto found = store_->tasks(query);
+    const auto found = store_->judged().tasks(query);
     if (!found || found->size() != 1)
       return invariants_.breaks("one_place", fmt::format("task {} is not found", row.id));
     witness_.at_the_end(found->front());

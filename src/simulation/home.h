@@ -15,8 +15,8 @@
 #include "engine/worker_assistant.h"
 #include "simulation/faulty_ports.h"
 #include "simulation/faulty_store.h"
+#include "simulation/home_store.h"
 #include "simulation/invariants.h"
-#include "simulation/model_store.h"
 #include "simulation/witness.h"
 #include "simulation/workers.h"
 
@@ -24,8 +24,9 @@ namespace sosw::simulation {
 
 class Home {
  public:
-  // Chooses what the machine is like. All outlive it.
-  Home(World& world, Faults& faults, Log& log, Invariants& invariants);
+  // Chooses what the machine is like. All outlive it. `make_store`: empty for the model.
+  Home(World& world, Faults& faults, Log& log, Invariants& invariants,
+       const MakeHomeStore& make_store = {});
   ~Home();
   Home(const Home&) = delete;
   Home& operator=(const Home&) = delete;
@@ -103,6 +104,7 @@ class Home {
   void something_happens();
   void schedule_a_job();
   void create_a_task();
+  [[nodiscard]] std::uint32_t accidents() const { return faults_.all() + store_->accidents(); }
   Host* some_host();
   std::string some_labourer_id();
   void come_back(Host& host);
@@ -114,7 +116,7 @@ class Home {
   Log& log_;
   Invariants& invariants_;
   Time calm_at_{};
-  std::optional<ModelStore> store_;
+  std::unique_ptr<HomeStore> store_;
   engine::Labourers labourers_;  // as configured at first and at the end
   engine::Engine::Settings settings_;
   std::optional<Workers> workers_;

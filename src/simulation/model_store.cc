@@ -46,9 +46,6 @@ void keep_details(Task& task, const Report& report) {
   for (const auto& [key, value] : report.result) task.extra["result_" + std::string(key)] = value;
 }
 
-// Key of the job that has the tasks made directly.
-constexpr std::string_view kDirect = "sosw:direct";
-
 }  // namespace
 
 // --- Jobs
@@ -56,7 +53,7 @@ constexpr std::string_view kDirect = "sosw:direct";
 Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time now) {
   std::lock_guard lock(mutex_);
   const bool direct = job.key.empty();
-  const std::string id = job_id(direct ? kDirect : std::string_view(job.key));
+  std::string id = direct ? std::string() : job_id(job.key);
   auto accepted = [](const JobEntry& entry, bool already) {
     return Accepted{.job_id = entry.status.id,
                     .rows = entry.status.rows,
@@ -88,21 +85,27 @@ Result<Accepted> ModelStore::accept(const Job& job, std::int64_t make_now, Time 
     return Error{Code::conflict, fmt::format("task {} exists", *job.task_id), {}};
 
   const bool first = !SOSW_GUARD(jobs_in_order) || !first_open_job(job.labourer_id);
-  JobEntry entry{.job = job, .status = {}, .rows = *rows, .first_row = direct ? direct_rows_ : 0};
+  const bool at_once = first && direct && job.rows == 1 && !job.task_id && make_now > 0 &&
+                       (job.position || at_tail(job.labourer_id, 1));
+  if (at_once) {
+    id = job_id("store:" + options_.store_id);
+  } else if (direct) {
+    id = job_id(fmt::format("store:{}:{}", options_.store_id, next_id_));
+  }
+  JobEntry entry{.job = job,
+                 .status = {},
+                 .rows = *rows,
+                 .first_row = at_once ? direct_rows_++ : 0,
+                 .made_directly = at_once && options_.direct_last};
+  if (!at_once) next_id_ += std::max<std::int64_t>(job.rows, 1);
   entry.status = {.id = id,
                   .key = job.key,
                   .labourer_id = job.labourer_id,
                   .rows = job.rows,
                   .state = job.rows == 0 ? JobStatus::State::made : JobStatus::State::open,
                   .created_at = now};
-  if (direct) direct_rows_ += job.rows;
   jobs_.push_back(std::move(entry));
-  if (first) {
-    auto& made = jobs_.back();
-    made.made_directly =
-        options_.direct_last && direct && job.rows == 1 && !job.task_id && make_now > 0;
-    made.made_directly = make(made, make_now, now).has_value() && made.made_directly;
-  }
+  if (first) make(jobs_.back(), make_now, now);
   return accepted(jobs_.back(), false);
 }
 
@@ -364,8 +367,8 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, std::string_vie
     close(row, State::done, now);
     return;
   }
-  const auto seed = static_cast<std::uint64_t>(row.number * 1'000 + row.claims);
-  const Fate fate = fate_after_attempt(labourer, task.attempts, now, seed);
+  const Fate fate = fate_after_attempt(labourer, task.attempts, now,
+                                       jitter_seed(task.id, task.claim, task.attempts));
   if (fate.state == State::retry) {
     task.state = State::retry;
     // The rest of a cancelled job is not kept waiting: requeue() closes it.

@@ -29,7 +29,8 @@ class ModelStore : public engine::TaskStore {
     bool two_step = false;  // a completion waits in `completed` for archive()
     std::int64_t invocation_delta = kInvocationDelta;
     std::int64_t task_step = kTaskStep;
-    bool direct_last = true;  // among equals; else in order of acceptance as all others
+    bool direct_last = true;         // among equals; else in order of acceptance as all others
+    std::string store_id = "model";  // what ids of tasks made directly come from, as in SQLite
   };
   ModelStore() = default;
   explicit ModelStore(Options options) : options_(options) {}
@@ -69,7 +70,7 @@ class ModelStore : public engine::TaskStore {
  private:
   struct JobEntry {
     engine::Job job;
-    engine::JobStatus status;  // id of a task made directly: the job of all such
+    engine::JobStatus status;  // id of a task made at once: the job of all such
     JobRows rows;
     std::int64_t first_row = 0;  // number of row 0 in its task id
     bool cancelling = false;     // cancel() has left rows to close
@@ -135,7 +136,8 @@ class ModelStore : public engine::TaskStore {
   std::vector<engine::Alarm> alarms_;
   std::int64_t last_alarm_ = 0;
   std::function<void()> between_writes_;
-  std::int64_t direct_rows_ = 0;  // of tasks made directly, so far
+  std::int64_t direct_rows_ = 0;  // of tasks that were made at once, without a job of their own
+  std::int64_t next_id_ = 1;      // what the SQLite store would number the next job's first row
 };
 
 }  // namespace sosw::simulation

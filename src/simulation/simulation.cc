@@ -85,7 +85,7 @@ Outcome simulate(const Settings& settings, Choices& choices) {
     over = live(fleet, world, invariants, settings);
     dynamodb = fleet.faults_of_dynamodb();
   } else {
-    Home home(world, faults, log, invariants);
+    Home home(world, faults, log, invariants, settings.home_store);
     over = live(home, world, invariants, settings);
   }
   if (!over && !invariants.broken())

@@ -10,6 +10,7 @@
 
 #include "simulation/choices.h"
 #include "simulation/faults.h"
+#include "simulation/home_store.h"
 #include "simulation/invariants.h"
 #include "simulation/shrink.h"
 #include "simulation/world.h"
@@ -22,6 +23,7 @@ struct Settings {
   bool traced = false;                 // tell the story
   // home: one machine; fleet: the Essentials as functions over DynamoDB; either: the run chooses.
   enum class Place : std::uint8_t { either, home, fleet } place = Place::either;
+  MakeHomeStore home_store{};  // empty: the model
 };
 
 // What happened on the way, and how often; of one run or of many.
