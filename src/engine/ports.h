@@ -128,7 +128,7 @@ struct LabourerStatus {
   bool paused = false;
   std::string blocked;                        // reason; empty: not blocked
   std::optional<std::int64_t> next_due;       // epoch s of the earliest retry
-  std::optional<std::int64_t> next_deadline;  // epoch s of the earliest deadline of a running task
+  std::optional<std::int64_t> next_deadline;  // epoch s, rounded down, of the earliest running one
 };
 
 struct JobStatus {

@@ -181,8 +181,7 @@ std::map<std::string, LabourerStatus> read_status(Session& session) {
         status.next_due = due.integer(0) / kSecond;
     if (status.tasks.contains(State::running))
       if (Rows due = session.query(Sql::next_time, id, stored(State::running)); due.next())
-        // Rounded up: who wakes up then finds it overdue.
-        status.next_deadline = (due.integer(0) + kSecond - 1) / kSecond;
+        status.next_deadline = due.integer(0) / kSecond;
     all.emplace(rows.text(1), std::move(status));
   }
   return all;

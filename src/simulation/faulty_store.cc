@@ -36,7 +36,7 @@ std::string ids(const List& list) {
 }  // namespace
 
 Result<Accepted> FaultyStore::accept(const Job& job, std::int64_t make_now, Time now) {
-  return faults_.call(process_, Method::accept, [&] {
+  return call(Method::accept, [&] {
     begins(now);
     auto answer = inner_.accept(job, make_now, now);
     seen_.changed(now);
@@ -58,8 +58,8 @@ Result<Made> FaultyStore::make_rows(std::string_view labourer_id, std::int64_t w
                  answer->first_row);
     return answer;
   };
-  return faults_.call(
-      process_, Method::make_rows, [&] { return make(at_most); }, [&] { (void)make(1); });
+  return call(
+      Method::make_rows, [&] { return make(at_most); }, [&] { (void)make(1); });
 }
 
 Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
@@ -81,8 +81,8 @@ Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
     }
     return answer;
   };
-  return faults_.call(
-      process_, Method::exchange, [&] { return some(reports, claims); },
+  return call(
+      Method::exchange, [&] { return some(reports, claims); },
       [&] { (void)some(reports.first(reports.size() / 2), claims.first(claims.size() / 2)); });
 }
 
@@ -101,8 +101,8 @@ Result<std::vector<bool>> FaultyStore::release(std::span<const Release> claims,
     }
     return answer;
   };
-  return faults_.call(
-      process_, Method::release, [&] { return some(claims); },
+  return call(
+      Method::release, [&] { return some(claims); },
       [&] { (void)some(claims.first(claims.size() / 2)); });
 }
 
@@ -118,8 +118,8 @@ Result<std::vector<Ended>> FaultyStore::expire(const Labourer& labourer, std::in
     }
     return answer;
   };
-  return faults_.call(
-      process_, Method::expire, [&] { return some(at_most); }, [&] { (void)some(1); });
+  return call(
+      Method::expire, [&] { return some(at_most); }, [&] { (void)some(1); });
 }
 
 Result<std::vector<std::string>> FaultyStore::requeue(std::string_view labourer_id,
@@ -132,8 +132,8 @@ Result<std::vector<std::string>> FaultyStore::requeue(std::string_view labourer_
     if (answer && !answer->empty()) world_.say("requeue:{}", ids(*answer));
     return answer;
   };
-  return faults_.call(
-      process_, Method::requeue, [&] { return some(at_most); }, [&] { (void)some(1); });
+  return call(
+      Method::requeue, [&] { return some(at_most); }, [&] { (void)some(1); });
 }
 
 Result<std::vector<std::string>> FaultyStore::archive(std::string_view labourer_id,
@@ -145,8 +145,8 @@ Result<std::vector<std::string>> FaultyStore::archive(std::string_view labourer_
     if (answer && !answer->empty()) world_.say("archive:{}", ids(*answer));
     return answer;
   };
-  return faults_.call(
-      process_, Method::archive, [&] { return some(at_most); }, [&] { (void)some(1); });
+  return call(
+      Method::archive, [&] { return some(at_most); }, [&] { (void)some(1); });
 }
 
 Result<std::vector<bool>> FaultyStore::replay(std::span<const std::string> task_ids, Time now) {
@@ -157,8 +157,8 @@ Result<std::vector<bool>> FaultyStore::replay(std::span<const std::string> task_
     if (answer) world_.say("replay:{}", ids(some_ids));
     return answer;
   };
-  return faults_.call(
-      process_, Method::replay, [&] { return some(task_ids); },
+  return call(
+      Method::replay, [&] { return some(task_ids); },
       [&] { (void)some(task_ids.first(task_ids.size() / 2)); });
 }
 
@@ -170,17 +170,17 @@ Result<std::int64_t> FaultyStore::cancel(std::string_view job_id, std::int64_t a
     if (answer) world_.say("cancel job {}: {} rows left to close", brief(job_id), *answer);
     return answer;
   };
-  return faults_.call(
-      process_, Method::cancel, [&] { return some(at_most); }, [&] { (void)some(1); });
+  return call(
+      Method::cancel, [&] { return some(at_most); }, [&] { (void)some(1); });
 }
 
 Result<std::vector<std::string>> FaultyStore::cancelling() {
-  return faults_.call(process_, Method::cancelling, [&] { return inner_.cancelling(); });
+  return call(Method::cancelling, [&] { return inner_.cancelling(); });
 }
 
 Result<void> FaultyStore::gate(std::string_view labourer_id, std::optional<bool> paused,
                                std::optional<std::string> blocked) {
-  return faults_.call(process_, Method::gate, [&] {
+  return call(Method::gate, [&] {
     if (paused) world_.say("{} {}", *paused ? "pause" : "go on with", labourer_id);
     if (blocked)
       world_.say("{} {}", labourer_id, blocked->empty() ? "is blocked no more" : "is blocked");
@@ -189,23 +189,22 @@ Result<void> FaultyStore::gate(std::string_view labourer_id, std::optional<bool>
 }
 
 Result<std::vector<Alarm>> FaultyStore::alarms(std::int64_t acknowledged, std::int64_t at_most) {
-  return faults_.call(process_, Method::alarms,
-                      [&] { return inner_.alarms(acknowledged, at_most); });
+  return call(Method::alarms, [&] { return inner_.alarms(acknowledged, at_most); });
 }
 
 Result<std::map<std::string, LabourerStatus>> FaultyStore::status() {
-  auto answer = faults_.call(process_, Method::status, [&] { return inner_.status(); });
+  auto answer = call(Method::status, [&] { return inner_.status(); });
   if (answer && seen_.told) seen_.told(*answer);
   return answer;
 }
 
 Result<std::vector<Task>> FaultyStore::tasks(const TaskQuery& query) {
-  return faults_.call(process_, Method::tasks, [&] { return inner_.tasks(query); });
+  return call(Method::tasks, [&] { return inner_.tasks(query); });
 }
 
 Result<std::vector<JobStatus>> FaultyStore::jobs(std::optional<std::string> job_id,
                                                  std::int64_t limit) {
-  return faults_.call(process_, Method::jobs, [&] { return inner_.jobs(job_id, limit); });
+  return call(Method::jobs, [&] { return inner_.jobs(job_id, limit); });
 }
 
 }  // namespace sosw::simulation

@@ -27,6 +27,8 @@ class FaultyStore final : public engine::TaskStore {
     std::function<void(std::span<const engine::ClaimRequest>, Time now)> asks{};
     // The caller has learned this. May be empty.
     std::function<void(const std::map<std::string, engine::LabourerStatus>&)> told{};
+    // Whether the process has died in the midst of the call that was just made. May be empty.
+    std::function<bool()> killed{};
   };
   // All outlive this object. Only actors of `process` call.
   FaultyStore(engine::TaskStore& inner, World& world, Process& process, Faults& faults, Seen seen)
@@ -62,6 +64,30 @@ class FaultyStore final : public engine::TaskStore {
   void begins(Time now) const {
     if (seen_.begins) seen_.begins(now);
   }
+  // Faults::call, of which nobody hears any more when the store has killed who made it.
+  template <class Effect, class Partly>
+  auto call(Method method, const Effect& effect, const Partly& partly)
+      -> std::invoke_result_t<Effect> {
+    const auto survive = [this] {
+      if (seen_.killed && seen_.killed()) world_.die();
+    };
+    return faults_.call(
+        process_, method,
+        [&] {
+          auto answer = effect();
+          survive();
+          return answer;
+        },
+        [&] {
+          partly();
+          survive();
+        });
+  }
+  template <class Effect>
+  auto call(Method method, const Effect& effect) {
+    return call(method, effect, [] {});
+  }
+
   engine::TaskStore& inner_;
   World& world_;
   Process& process_;

@@ -253,7 +253,8 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
                         },
                         [this, &host](const std::map<std::string, engine::LabourerStatus>& all) {
                           if (world_.self() == host.loop) host.told = all;
-                        }});
+                        },
+                        [this] { return store_->killed(); }});
   host.invoker = std::make_unique<FaultyInvoker>(
       world_, process, faults_, log_, *workers_, invoke_trouble_,
       [this](const engine::Invocation& invocation) { witness_.arrived(invocation); });
@@ -450,7 +451,6 @@ void Home::changed(Host& host, Time now) {
   invariants_.look({host.process, host.labourers, now, settings_.scheduler.watermark,
                     settings_.scheduler.make_now, runs},
                    scratch_);
-  if (store_->killed()) world_.die();
 }
 
 std::optional<Time> Home::fire_rule(Host& host, Time now) {

@@ -18,8 +18,8 @@ class HomeStore {
  public:
   virtual ~HomeStore() = default;
   // For the engine of a process that begins, until that process begins again. The process may die
-  // in the midst of a call: then the call ends the actor (World::die), or, where look() is to
-  // follow, gives an error and killed() is true.
+  // in the midst of a call, which killed() tells; then the answer is what it would have been, or an
+  // error when the call has not been done.
   virtual engine::TaskStore& opened_by(Process& process) = 0;
   // For whoever judges, not for a process of the home: nothing fails there.
   virtual engine::TaskStore& judged() = 0;

@@ -242,6 +242,7 @@ Reported ModelStore::apply(const Report& report, const engine::Labourers& labour
     task.completed_at = epoch_seconds(now);
     if (options_.two_step && (found == State::running || found == State::queued)) {
       task.state = State::completed;
+      row->completed = now;
       // Else it would look like a queued task, and its duration would be half a century.
       task.greenfield = row->claimed_greenfield ? row->claimed_greenfield
                                                 : epoch_seconds(now) + options_.invocation_delta;
@@ -375,7 +376,10 @@ void ModelStore::end_attempt(Row& row, const Labourer& labourer, std::string_vie
     task.desired_launch_time = given_up(row) ? epoch_seconds(now) : fate.due;
   } else {
     close(row, State::dead, now);
-    raise_dead(row, fmt::format("{} attempts have failed", task.attempts), now);
+    raise_dead(row,
+               fmt::format("task {} of {} is dead: attempt {} {}", task.id, task.labourer_id,
+                           task.attempts, why),
+               now);
   }
 }
 
@@ -474,7 +478,7 @@ Result<std::vector<std::string>> ModelStore::archive(std::string_view labourer_i
   std::lock_guard lock(mutex_);
   Rows completed = select(labourer_id, State::completed);
   std::stable_sort(completed.begin(), completed.end(), [](const Row* a, const Row* b) {
-    return a->task.completed_at < b->task.completed_at;
+    return a->completed < b->completed;
   });
   std::vector<std::string> ids;
   for (Row* row : completed) {
@@ -581,7 +585,8 @@ Result<std::vector<Task>> ModelStore::tasks(const TaskQuery& query) {
     if (sosw::closed(*query.state)) return *row->task.closed_at;
     if (*query.state == State::queued) return row->position;
     if (*query.state == State::retry) return *row->task.desired_launch_time;
-    return epoch_seconds(row->deadline);
+    const Time time = *query.state == State::running ? row->deadline : row->completed;
+    return time.time_since_epoch().count();
   };
   std::stable_sort(wanted.begin(), wanted.end(),
                    [&](const Row* a, const Row* b) { return place(a) < place(b); });

@@ -84,6 +84,7 @@ class ModelStore : public engine::TaskStore {
     std::int64_t claims = 0;    // counts tokens; only grows
     std::int64_t claimed_greenfield = 0;
     Time deadline{};
+    Time completed{};  // while it waits for archive()
     int interrupted = 0;
     std::string failed;   // the claim whose failure was applied
     json::array history;  // ended attempts: `extra.history` of tasks() with task_id

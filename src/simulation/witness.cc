@@ -38,7 +38,6 @@ template <class T>
 std::optional<T> taken(json::object& from, std::string_view key) {
   const auto found = from.find(key);
   if (found == from.end()) return std::nullopt;
-  boost::system::error_code wrong;
   const auto value = json::try_value_to<T>(found->value());
   from.erase(found);
   if (!value) return std::nullopt;

@@ -34,6 +34,13 @@ TEST_P(TaskStoreTest, an_attempt_ends_when_its_deadline_has_passed_and_not_befor
   EXPECT_THAT(expire(), IsEmpty());
 }
 
+TEST_P(TaskStoreTest, the_next_deadline_is_known_to_the_second_before_it) {
+  now_ = after(now_, 0.7);
+  queue_tasks(1);
+  claim_one();
+  EXPECT_EQ(status().next_deadline, epoch_seconds(now_) + kAttempt);
+}
+
 TEST_P(TaskStoreTest, the_oldest_deadlines_end_first_and_at_most_as_many_as_asked) {
   queue_tasks(3);
   std::vector<std::string> by_deadline;
