@@ -477,9 +477,8 @@ Result<std::vector<std::string>> ModelStore::archive(std::string_view labourer_i
                                                      std::int64_t at_most, Time now) {
   std::lock_guard lock(mutex_);
   Rows completed = select(labourer_id, State::completed);
-  std::stable_sort(completed.begin(), completed.end(), [](const Row* a, const Row* b) {
-    return a->completed < b->completed;
-  });
+  std::stable_sort(completed.begin(), completed.end(),
+                   [](const Row* a, const Row* b) { return a->completed < b->completed; });
   std::vector<std::string> ids;
   for (Row* row : completed) {
     if (at_most-- <= 0) break;

@@ -38,7 +38,9 @@ TEST_P(TaskStoreTest, the_next_deadline_is_known_to_the_second_before_it) {
   now_ = after(now_, 0.7);
   queue_tasks(1);
   claim_one();
-  EXPECT_EQ(status().next_deadline, epoch_seconds(now_) + kAttempt);
+  // The tables keep whole seconds, rounded up.
+  const std::int64_t kept_later = GetParam().as_the_model ? 0 : 1;
+  EXPECT_EQ(status().next_deadline, epoch_seconds(now_) + kAttempt + kept_later);
 }
 
 TEST_P(TaskStoreTest, the_oldest_deadlines_end_first_and_at_most_as_many_as_asked) {
