@@ -18,8 +18,6 @@
 namespace sosw::sdk {
 namespace {
 
-constexpr std::size_t kDepth = 200;
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // A decimal number taken apart. Two are the same number if all three parts are equal.
@@ -156,9 +154,9 @@ json::value exact_number(std::string_view text) {
   return json::value(text);
 }
 
-json::value parse_exactly(std::string_view text, json::error_code& error) {
+json::value parse_exactly(std::string_view text, json::error_code& error, std::size_t max_depth) {
   json::parse_options options;
-  options.max_depth = kDepth;
+  options.max_depth = max_depth;
   json::basic_parser<Handler> parser(options);
   const auto used = parser.write_some(false, text.data(), text.size(), error);
   if (!error && used < text.size()) error = json::error::extra_data;

@@ -20,8 +20,9 @@ std::optional<std::size_t> significant_digits(std::string_view text);
 // back as the same number; else its text, as it is. Throws ValueError for a text that is no number.
 json::value exact_number(std::string_view text);
 
-// As json::parse(), nested up to 200 deep. A number with a point or an exponent is the nearest
-// double; a whole one that neither 64 bits nor a double hold is a text of its digits.
-json::value parse_exactly(std::string_view text, json::error_code& error);
+// As json::parse(), nested up to `max_depth` deep. A number with a point or an exponent is the
+// nearest double; a whole one that neither 64 bits nor a double hold is a text of its digits.
+json::value parse_exactly(std::string_view text, json::error_code& error,
+                          std::size_t max_depth = 200);
 
 }  // namespace sosw::sdk

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <csignal>
@@ -22,6 +21,7 @@
 #include <vector>
 
 #include "sdk/environment.h"
+#include "sdk/exact_json.h"
 #include "sdk/invocation.h"
 #include "sdk/runtime_api.h"
 #include "sdk/sibling_depth.h"
@@ -34,7 +34,9 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxResponse = 6'291'556;  // of Lambda, in bytes
+constexpr std::size_t kDepth = 512;              // of nested values in an event
 constexpr int kFailedPolls = 3;                  // in a row, then the runtime is taken for gone
+
 int number_or(const std::string& text, int otherwise) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -125,7 +127,6 @@ class FunctionLoop {
         processor_(std::move(processor)),
         context_(function_context()),
         alone_(alone) {
-    parser_options_.max_depth = 512;
     processor_->start();
   }
 
@@ -133,13 +134,12 @@ class FunctionLoop {
   // died.
   int serve() {
     current_processor() = processor_;
-    json::parser parser({}, parser_options_);
     RuntimeApi::Event event;
     for (int failed = 0; !StopSignal::raised();) {
       switch (api_.next(event)) {
         case RuntimeApi::Poll::event:
           failed = 0;
-          handle(event, parser);
+          handle(event);
           if (died_) return 1;
           break;
         case RuntimeApi::Poll::stopped:
@@ -155,10 +155,10 @@ class FunctionLoop {
   }
 
  private:
-  void handle(const RuntimeApi::Event& event, json::parser& parser) {
+  void handle(const RuntimeApi::Event& event) {
     std::optional<FunctionError> error = begin(event);
     json::value response;
-    if (!error) error = run(event, parser, response);
+    if (!error) error = run(event, response);
     // What the user has printed belongs to this invocation, and output is seldom a terminal.
     std::fflush(stdout);
     std::cout.flush();
@@ -188,14 +188,11 @@ class FunctionLoop {
     return std::nullopt;
   }
 
-  std::optional<FunctionError> run(const RuntimeApi::Event& event, json::parser& parser,
-                                   json::value& response) {
-    boost::system::error_code malformed;
-    parser.reset();
-    parser.write(event.payload.data(), event.payload.size(), malformed);
+  std::optional<FunctionError> run(const RuntimeApi::Event& event, json::value& response) {
+    json::error_code malformed;
+    auto parsed = parse_exactly(event.payload, malformed, kDepth);
     if (malformed)
       return FunctionError{"Runtime.InvalidEvent", "the event is not JSON: " + malformed.message()};
-    auto parsed = parser.release();
     if (!parsed.is_object())
       return FunctionError{"Runtime.InvalidEvent",
                            fmt::format("the event must be a JSON object, not {}",
@@ -235,7 +232,6 @@ class FunctionLoop {
   Context context_;
   bool alone_;
   bool died_ = false;
-  json::parse_options parser_options_;
   std::string body_;
 };
 

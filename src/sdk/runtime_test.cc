@@ -554,6 +554,24 @@ TEST_F(Runtime, tells_a_sibling_its_place_in_the_chain_apart_from_its_event) {
                                   R"(response r2 {"event":{"cursor":4},"depth":0})"));
 }
 
+TEST_F(Runtime, reads_numbers_as_they_are) {
+  std::string list;
+  std::vector<double> numbers;
+  for (int i = 1; i < 1'000; ++i) {
+    numbers.push_back(i / 1'000.0 + 1'548'928'800);
+    list += (i == 1 ? "" : ",") + std::to_string(1'548'928'800) + "." +
+            std::to_string(1'000 + i).substr(1);
+  }
+  add_event(R"({"list":[)" + list + "]}");
+  std::vector<double> read;
+  EXPECT_EQ(run([&](const json::object& event) {
+              for (const auto& number : event.at("list").as_array())
+                read.push_back(number.to_number<double>());
+            }),
+            0);
+  EXPECT_EQ(read, numbers);
+}
+
 TEST_F(Runtime, refuses_what_it_can_not_read_and_goes_on) {
   add_event("{}", {{"Lambda-Runtime-Deadline-Ms", "soon"}});
   add_event("{\"a\":");
