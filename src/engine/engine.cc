@@ -378,7 +378,7 @@ void Engine::refresh(Time now) {
   status_ = *status;
   refreshed_ = now;
   stale_ = false;
-  orchestrator_.look_at_gates(status_, now);
+  orchestrator_.look_at_gates(status_);
   for (const auto& [id, one] : status_) {
     if (live(one) > 0 && settings_.labourers.find(id) == settings_.labourers.end())
       tell_of_orphans(id, live(one), now);

@@ -36,9 +36,12 @@ Orchestrator::Orchestrator(TaskStore& store, Invoker& invoker, const EcologyMana
 bool Orchestrator::held_back(const std::string& id, Time now) const {
   const auto hold = holds_.find(id);
   if (hold == holds_.end()) return false;
-  // A clock that was set back must not hold a labourer for longer than any hold can be.
-  const bool waiting = hold->second.until > now && hold->second.until <= after(now, kLongestProbe);
-  return hold->second.paused || waiting;
+  return hold->second.paused || hold->second.waits(now);
+}
+
+// A clock that was set back must not hold a labourer for longer than any hold can be.
+bool Orchestrator::Hold::waits(Time now) const {
+  return until > now && until <= after(now, kLongestProbe);
 }
 
 int Orchestrator::get_desired_invocation_number_for_labourer(const Labourer& labourer,
@@ -68,7 +71,7 @@ Result<Orchestrator::Pass> Orchestrator::orchestrate(const Labourers& labourers,
     const int limit = get_desired_invocation_number_for_labourer(labourer, now);
     if (limit < 1) {
       const auto hold = holds_.find(id);
-      if (hold != holds_.end() && !hold->second.paused && hold->second.until > now) {
+      if (hold != holds_.end() && !hold->second.paused && hold->second.waits(now)) {
         pass.next = pass.next ? std::min(*pass.next, hold->second.until) : hold->second.until;
       }
       continue;
@@ -173,7 +176,7 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
   }
   if (audit_ != nullptr && !events.empty()) audit_->append(events);
   for (const auto& [id, hold] : holds_) {
-    if (hold.until > now && !hold.paused)
+    if (hold.waits(now) && !hold.paused)
       pass.next = pass.next ? std::min(*pass.next, hold.until) : hold.until;
   }
   if (!releases.empty()) give_back(std::move(releases), labourers, pass);
@@ -206,7 +209,7 @@ void Orchestrator::owe(std::vector<Release> claims) {
 void Orchestrator::hold_back(const Labourer& labourer, Invoked::Outcome outcome,
                              const std::string& reason, Time now) {
   Hold& hold = holds_[labourer.id];
-  if (hold.until > now) return;  // one refusal of a batch is enough
+  if (hold.waits(now)) return;  // one refusal of a batch is enough
   if (outcome == Invoked::Outcome::rejected) {
     hold.until = after(now, hold_s(kFirstHold, kLongestBackOff, hold.refusals++));
     return;
@@ -227,16 +230,15 @@ void Orchestrator::hold_back(const Labourer& labourer, Invoked::Outcome outcome,
                      now});
 }
 
-void Orchestrator::look_at_gates(const std::map<std::string, LabourerStatus>& status, Time now) {
-  for (auto& [id, hold] : holds_) hold.paused = false;
+void Orchestrator::look_at_gates(const std::map<std::string, LabourerStatus>& status) {
+  // Whoever opened a gate again may be somebody else.
+  for (auto& [id, hold] : holds_) hold.paused = hold.blocked = false;
   for (const auto& [id, one] : status) {
     if (!one.paused && one.blocked.empty()) continue;
     Hold& hold = holds_[id];
     hold.paused = one.paused;
-    if (!one.blocked.empty() && !hold.blocked) {
-      hold.blocked = true;
-      hold.until = now;  // found so at the start: probe it now
-    }
+    // Found so: it is probed now, or when a refusal that was met here lets it.
+    hold.blocked = !one.blocked.empty();
   }
 }
 

@@ -56,7 +56,7 @@ class Orchestrator {
 
   // Takes over what the store says of labourers (paused, blocked). Call at the start and after
   // somebody has changed it.
-  void look_at_gates(const std::map<std::string, LabourerStatus>& status, Time now);
+  void look_at_gates(const std::map<std::string, LabourerStatus>& status);
 
   // Labourers that became blocked since the last call, for alarms.
   [[nodiscard]] std::vector<Alarm> take_alarms();
@@ -67,6 +67,7 @@ class Orchestrator {
     bool blocked = false;
     int refusals = 0;  // in a row
     Time until{};      // held back until then
+    [[nodiscard]] bool waits(Time now) const;
   };
   [[nodiscard]] bool held_back(const std::string& id, Time now) const;
   void hold_back(const Labourer& labourer, Invoked::Outcome outcome, const std::string& reason,

@@ -177,7 +177,7 @@ TEST_F(OrchestratorTest, DoesNotComeBackForALabourerThatWasPausedMeanwhile) {
   invoker_.script({Outcome::rejected});
   ASSERT_TRUE(pass().next);
   ASSERT_TRUE(store_.gate("w", true, std::nullopt));
-  orchestrator_.look_at_gates(*store_.status(), clock_.now());
+  orchestrator_.look_at_gates(*store_.status());
   const std::string_view both[] = {"v", "w"};
   const auto next = orchestrator_.orchestrate(labourers_, both, {});
   ASSERT_TRUE(next);
@@ -224,13 +224,54 @@ TEST_F(OrchestratorTest, AnUnknownOutcomeKeepsTheClaim) {
   EXPECT_EQ(task(ids[0]).attempts, 1);
 }
 
+TEST_F(OrchestratorTest, WhoHasRefusedIsNotAskedAtOnceBecauseAnotherEngineFoundItBlocked) {
+  add_tasks("w", 1);
+  invoker_.script({Outcome::rejected});
+  const auto refused = pass();
+  ASSERT_TRUE(refused.next);
+  ASSERT_TRUE(store_.gate("w", std::nullopt, "no such function"));
+  orchestrator_.look_at_gates(*store_.status());
+  EXPECT_EQ(pass().started, 0);
+  clock_.set(*refused.next);
+  EXPECT_EQ(pass().started, 1);
+  EXPECT_EQ(store_.status()->at("w").blocked, "");
+}
+
+TEST_F(OrchestratorTest, BacksOffThoughTheClockWasSetBackBehindAnOlderRefusal) {
+  add_tasks("w", 1);
+  invoker_.script({Outcome::rejected, Outcome::rejected});
+  ASSERT_TRUE(pass().next);
+  clock_.advance(-1000);
+  const auto refused = pass();
+  ASSERT_TRUE(refused.next);
+  EXPECT_EQ(*refused.next, after(clock_.now(), 0.2));
+  EXPECT_EQ(pass().started, 0);
+  clock_.set(*refused.next);
+  EXPECT_EQ(pass().started, 1);
+}
+
+TEST_F(OrchestratorTest, AGateThatAnotherEngineHasOpenedIsOpenHereToo) {
+  add_tasks("w", 3);
+  ASSERT_TRUE(store_.gate("w", std::nullopt, "no such function"));
+  orchestrator_.look_at_gates(*store_.status());
+  EXPECT_EQ(
+      orchestrator_.get_desired_invocation_number_for_labourer(labourers_.at("w"), clock_.now()),
+      1);
+  ASSERT_TRUE(store_.gate("w", std::nullopt, ""));
+  orchestrator_.look_at_gates(*store_.status());
+  EXPECT_EQ(
+      orchestrator_.get_desired_invocation_number_for_labourer(labourers_.at("w"), clock_.now()),
+      labourers_.at("w").max_simultaneous_invocations);
+  EXPECT_EQ(pass().started, 3);
+}
+
 TEST_F(OrchestratorTest, APausedLabourerStartsNothing) {
   add_tasks("w", 1);
   ASSERT_TRUE(store_.gate("w", true, std::nullopt));
-  orchestrator_.look_at_gates(*store_.status(), clock_.now());
+  orchestrator_.look_at_gates(*store_.status());
   EXPECT_EQ(pass().started, 0);
   ASSERT_TRUE(store_.gate("w", false, std::nullopt));
-  orchestrator_.look_at_gates(*store_.status(), clock_.now());
+  orchestrator_.look_at_gates(*store_.status());
   EXPECT_EQ(pass().started, 1);
 }
 

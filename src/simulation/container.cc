@@ -161,7 +161,7 @@ bool Container::orchestrate() {
   engine::Labourers labourers = *caller_.labourers;
   const auto status = store_->status();
   if (!status) return false;
-  orchestrator_->look_at_gates(*status, process_.now());
+  orchestrator_->look_at_gates(*status);
   (void)task_manager_->register_labourers(labourers);
   (void)ecology_->refresh(labourers, process_.now());
   (void)continue_jobs(5);
