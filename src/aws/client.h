@@ -46,8 +46,9 @@ template <class T>
 class Reply {
  public:
   template <std::convertible_to<T> U = T>
-  Reply(U&& value) : state_(T(std::forward<U>(value))) {}  // NOLINT(*-explicit-*)
-  Reply(CallError error) : state_(std::move(error)) {}     // NOLINT(*-explicit-*)
+  Reply(U&& value)  // NOLINT(*-explicit-*,bugprone-forwarding-reference-overload)
+      : state_(T(std::forward<U>(value))) {}
+  Reply(CallError error) : state_(std::move(error)) {}  // NOLINT(*-explicit-*)
 
   explicit operator bool() const { return std::holds_alternative<T>(state_); }
   // REQUIRES: it is one, it is none.

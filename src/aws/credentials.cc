@@ -343,8 +343,8 @@ void CredentialSource::refused(const Credentials& credentials) {
 }
 
 CredentialSource& credentials_of_process() {
-  static CredentialSource kSource;
-  return kSource;
+  static CredentialSource source;
+  return source;
 }
 
 }  // namespace sosw::aws

@@ -36,7 +36,7 @@ std::string find_region() {
 }
 
 Endpoint find_endpoint(const Service& service, std::string_view region) {
-  const Endpoint own{fmt::format("https://{}.{}.{}", service.endpoint, region, domain_of(region))};
+  Endpoint own{fmt::format("https://{}.{}.{}", service.endpoint, region, domain_of(region))};
   const auto is_true = [](std::string_view text) { return changed(text, 'A', 'Z', 32) == "true"; };
   if (is_true(environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"))) return own;
   for (const auto& name :

@@ -250,7 +250,7 @@ class Writer {
 // "Tue, 24 Nov 2026 10:00:00 GMT" as "2026-11-24T10:00:00Z": as in the bodies of answers.
 std::string iso_date(std::string_view text) {
   std::tm parts{};
-  const std::string copy(text);
+  std::string copy(text);
   if (strptime(copy.c_str(), "%a, %d %b %Y %H:%M:%S", &parts) == nullptr) return copy;
   std::array<char, 32> out{};
   return {out.data(), std::strftime(out.data(), out.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};

@@ -10,7 +10,7 @@ namespace {
 
 namespace json = boost::json;
 
-Done done(Answer answer) {
+Done done(const Answer& answer) {
   if (!answer) return answer.error();
   return Nothing{};
 }

@@ -81,7 +81,7 @@ void SharedFiles::add(std::string_view text, std::string_view path, bool config)
     const auto name = lower(trimmed(content.substr(0, equals)));
     const auto value = trimmed(content.substr(equals + 1));
     if (inside && !parent.empty()) {
-      (*section)[parent + '.' + name] = value;
+      (*section)[fmt::format("{}.{}", parent, name)] = value;
     } else {
       (*section)[name] = value;
       parent = value.empty() ? name : "";
