@@ -217,8 +217,8 @@ json::object SsmConfig::get_credentials_by_prefix(std::string_view prefix) {
     for (const auto& parameter : field(answer, "Parameters").as_array()) {
       auto name = text_field(parameter, "Name");
       erase_all(name, begin);
-      auto value = text_field(parameter, "Value");
-      out[name] = value == "None" ? json::value() : json::value(std::move(value));
+      const auto value = text_field(parameter, "Value");
+      out[name] = value == "None" ? json::value() : json::value(value);
     }
   }
   return out;

@@ -33,7 +33,7 @@ _Unwind_Reason_Code note(_Unwind_Context* context, void* into) {
   if (thrown.size == kMost) return _URC_END_OF_STACK;
   // A frame's address is where it goes on; the call, which is meant, ends just before.
   thrown.frames[static_cast<std::size_t>(thrown.size++)] =
-      reinterpret_cast<void*>(_Unwind_GetIP(context) - 1);
+      reinterpret_cast<void*>(_Unwind_GetIP(context) - 1);  // NOLINT(performance-no-int-to-ptr)
   return _URC_NO_REASON;
 }
 
