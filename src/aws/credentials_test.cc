@@ -26,7 +26,6 @@ using sosw::testing::HttpRequest;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 std::chrono::system_clock::time_point at(const std::string& text) { return *parse_time(text); }
 

@@ -20,7 +20,6 @@ namespace sosw::aws {
 namespace {
 
 namespace json = boost::json;
-using ::testing::IsEmpty;
 
 std::vector<json::object> examples(const std::string& services) {
   const auto command = testing::python() + " " SOSW_SOURCE "/tests/aws/shapes.py " + services;
