@@ -41,8 +41,9 @@ void Container::begin(const Labourers& configured) {
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
                                            around_.changed);
-  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
-                                             around_.workers, around_.invoke_trouble);
+  invoker_ =
+      std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log, around_.workers,
+                                      around_.invoke_trouble, FaultyInvoker::Seen{});
   if (kind_ == Kind::original) {
     PythonEssentials::Settings settings;
     settings.audit = false;
@@ -69,7 +70,7 @@ void Container::begin(const Labourers& configured) {
                                                              caller_.began = world_.now();
                                                            }});
   metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric,
-                                             [](const FaultyMetrics::Value&) {});
+                                             [](Time, const FaultyMetrics::Value&) {});
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
   audit_ = std::make_unique<cloud::AuditLog>(*tables_,
                                              cloud::AuditLog::Options{.author = process.name()});

@@ -16,20 +16,25 @@ std::vector<Invoked> FaultyInvoker::invoke(std::span<const Invocation> invocatio
     for (const Invocation& one : invocations) answers.push_back(invoke_one(one));
     return answers;
   });
-  return all ? *all
-             : std::vector<Invoked>(invocations.size(),
-                                    Invoked{Invoked::Outcome::unknown, all.error().message});
+  std::vector<Invoked> answers =
+      all ? *all
+          : std::vector<Invoked>(invocations.size(),
+                                 Invoked{Invoked::Outcome::unknown, all.error().message});
+  if (seen_.answered) seen_.answered(invocations, answers);
+  return answers;
 }
 
 Invoked FaultyInvoker::invoke_one(const Invocation& invocation) {
   using Outcome = Invoked::Outcome;
-  if (handed_over_) handed_over_(invocation);
+  if (seen_.handed_over) seen_.handed_over(invocation);
   const bool child = is_child(*invocation.labourer);
   const std::uint32_t t = world_.calm() ? 0 : trouble_;
   const std::uint32_t alone = child ? 0 : t;
   enum : std::uint8_t { runs, refused, wrong_task, wrong_labourer, answers_5xx, dies };
-  const auto outcome = world_.calm()
-                           ? std::uint32_t{runs}
+  const auto refusal = seen_.refuses ? seen_.refuses(*invocation.labourer) : std::nullopt;
+  const auto outcome = world_.calm() ? std::uint32_t{runs}
+                       : refusal
+                           ? std::uint32_t{*refusal == Outcome::rejected ? refused : wrong_labourer}
                            : world_.choices().weighted(
                                  {(100 - t) * 10, 5 * t, 3 * t, t, 5 * alone, t / 4}, "invocation");
   int deliveries = outcome == runs ? 1 : 0;
@@ -102,9 +107,10 @@ int FaultyInvoker::free_slots(const Labourer& labourer) {
 
 std::vector<Result<std::optional<double>>> FaultyMetrics::values(
     std::span<const json::object> details, Time, const std::stop_token&) {
+  const Time asked = process_.now();
   const auto all = faults_.call(process_, Method::values,
                                 [&]() -> Result<std::optional<double>> { return value_; });
-  told_(all);
+  told_(asked, all);
   return std::vector<Result<std::optional<double>>>(details.size(), all);
 }
 
@@ -121,6 +127,7 @@ Result<void> FaultyNotifier::notify(std::span<const engine::Alarm> alarms, const
 void FaultyNotifier::deliver(std::span<const engine::Alarm> alarms) {
   for (const engine::Alarm& alarm : alarms) {
     world_.say("alarm: {}", alarm.message);
+    if (delivered_) delivered_(alarm);
     if (alarm.kind == engine::Alarm::Kind::dead_task &&
         log_.alarms_delivered.insert(alarm.number).second)
       ++log_.alarmed[alarm.task_id];

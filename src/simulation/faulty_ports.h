@@ -19,17 +19,25 @@ class FaultyInvoker final : public engine::Invoker {
  public:
   // `host_of`: the process that runs the workers of a labourer; null: they run elsewhere.
   // `trouble`: percent of invocations that do not simply succeed.
-  // `handed_over`: called with each invocation, whatever becomes of it; may be empty.
+  // All may be empty.
+  struct Seen {
+    // Called with each invocation, whatever becomes of it.
+    std::function<void(const engine::Invocation&)> handed_over{};
+    // The caller has learned this.
+    std::function<void(std::span<const engine::Invocation>, const std::vector<engine::Invoked>&)>
+        answered{};
+    // How every invocation of that labourer is refused now; nullopt: it is not.
+    std::function<std::optional<engine::Invoked::Outcome>(const Labourer&)> refuses{};
+  };
   FaultyInvoker(World& world, Process& process, Faults& faults, Log& log, Workers& workers,
-                std::uint32_t trouble,
-                std::function<void(const engine::Invocation&)> handed_over = {})
+                std::uint32_t trouble, Seen seen)
       : world_(world),
         process_(process),
         faults_(faults),
         log_(log),
         workers_(workers),
         trouble_(trouble),
-        handed_over_(std::move(handed_over)) {}
+        seen_(std::move(seen)) {}
 
   std::vector<engine::Invoked> invoke(std::span<const engine::Invocation> invocations) override;
   int free_slots(const Labourer& labourer) override;
@@ -47,16 +55,16 @@ class FaultyInvoker final : public engine::Invoker {
   Log& log_;
   Workers& workers_;
   const std::uint32_t trouble_;
-  const std::function<void(const engine::Invocation&)> handed_over_;
+  const Seen seen_;
 };
 
 // Every value is the same one, or none.
 class FaultyMetrics final : public engine::MetricSource {
  public:
   using Value = Result<std::optional<double>>;
-  // `told`: called with what the caller learns.
+  // `told`: called with what the caller learns, and when he asked by his clock.
   FaultyMetrics(Process& process, Faults& faults, const Value& value,
-                std::function<void(const Value&)> told)
+                std::function<void(Time, const Value&)> told)
       : process_(process), faults_(faults), value_(value), told_(std::move(told)) {}
   std::vector<Result<std::optional<double>>> values(std::span<const json::object> details, Time now,
                                                     const std::stop_token& stop) override;
@@ -65,13 +73,19 @@ class FaultyMetrics final : public engine::MetricSource {
   Process& process_;
   Faults& faults_;
   const Value& value_;
-  const std::function<void(const Value&)> told_;
+  const std::function<void(Time, const Value&)> told_;
 };
 
 class FaultyNotifier final : public engine::Notifier {
  public:
-  FaultyNotifier(World& world, Process& process, Faults& faults, Log& log)
-      : world_(world), process_(process), faults_(faults), log_(log) {}
+  // `delivered`: called with each alarm that somebody gets; may be empty.
+  FaultyNotifier(World& world, Process& process, Faults& faults, Log& log,
+                 std::function<void(const engine::Alarm&)> delivered = {})
+      : world_(world),
+        process_(process),
+        faults_(faults),
+        log_(log),
+        delivered_(std::move(delivered)) {}
   Result<void> notify(std::span<const engine::Alarm> alarms, const std::stop_token& stop) override;
 
  private:
@@ -80,6 +94,7 @@ class FaultyNotifier final : public engine::Notifier {
   Process& process_;
   Faults& faults_;
   Log& log_;
+  const std::function<void(const engine::Alarm&)> delivered_;
 };
 
 class FaultyAuditLog final : public engine::AuditLog {

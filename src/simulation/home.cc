@@ -50,7 +50,8 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants,
   const bool two_engines = choices_.chance(25, "two engines");
   ModelStore::Options options;
   options.two_step = choices_.chance(20, "completed first");
-  if (choices_.chance(10, "wide steps")) options.task_step = 400'000'000;
+  room_in_queue_ = !choices_.chance(10, "wide steps");
+  if (!room_in_queue_) options.task_step = 400'000'000;
   store_ = make_store ? make_store(world, options) : std::make_unique<ModelOfHome>(world, options);
 
   const std::uint32_t labourers = 1 + choices_.below(3, "labourers");
@@ -82,7 +83,8 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants,
       one_of<std::uint32_t>(choices_, {16, 6, 50, 150}, "how much at most"), "how much happens"));
   invoke_trouble_ = one_of<std::uint32_t>(choices_, {0, 3, 10, 30}, "trouble of invocations");
   most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000}, "most offset");
-  rule_ = choices_.chance(20, "rule");
+  if (choices_.chance(20, "rule"))
+    rule_last_ = static_cast<std::int64_t>(std::floor(epoch(kBeginning) / kRuleEvery));
   workers_.emplace(
       world_, Workers::Ways{[this](Process* process, json::object event, std::string known_claim,
                                    std::function<void(bool)> answered) {
@@ -231,12 +233,16 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   host.as_at_first = true;
   host.took_back = false;
   host.alarms.reset();
-  host.told.clear();
-  host.load.reset();
-  host.load_missing = true;
-  host.load_at.reset();
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
+  host.watch.emplace(Watch::Engine{
+      world_, process, invariants_, host.labourers, settings_.scheduler.watermark,
+      hosts_.size() == 1, room_in_queue_,
+      [&host](const Labourer& labourer) { return host.invoker->free_slots(labourer); },
+      [this, &host](std::string_view task, std::string_view claim) {
+        return workers_->runs(host.process, task, claim);
+      },
+      [this] { return *store_->judged().status(); }, [this] { return waiting_alarms(); }});
   host.store = std::make_unique<FaultyStore>(
       store_->opened_by(process), world_, process, faults_,
       FaultyStore::Seen{[this, &host](Time now) { changed(host, now); },
@@ -248,23 +254,33 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
                           invariants_.answered(report, reported);
                         },
                         {},
-                        [this, &host](std::span<const engine::ClaimRequest> claims, Time now) {
-                          asks(host, claims, now);
+                        [&host](std::span<const engine::ClaimRequest> claims, Time now) {
+                          host.watch->asks(claims, now);
                         },
                         [this, &host](const std::map<std::string, engine::LabourerStatus>& all) {
-                          if (world_.self() == host.loop) host.told = all;
+                          if (world_.self() == host.loop) host.watch->told(all);
                         },
                         [this] { return store_->killed(); }});
   host.invoker = std::make_unique<FaultyInvoker>(
       world_, process, faults_, log_, *workers_, invoke_trouble_,
-      [this](const engine::Invocation& invocation) { witness_.arrived(invocation); });
-  host.metrics = std::make_unique<FaultyMetrics>(process, faults_, metric_,
-                                                 [&host](const FaultyMetrics::Value& value) {
-                                                   host.load_missing = !value || !*value;
-                                                   if (!host.load_missing) host.load = **value;
-                                                   host.load_at = host.process.now();
-                                                 });
-  host.notifier = std::make_unique<FaultyNotifier>(world_, process, faults_, log_);
+      FaultyInvoker::Seen{
+          [this](const engine::Invocation& invocation) { witness_.arrived(invocation); },
+          [&host](std::span<const engine::Invocation> invocations,
+                  const std::vector<engine::Invoked>& outcomes) {
+            host.watch->invoked(invocations, outcomes);
+          },
+          [this](const Labourer& labourer) -> std::optional<engine::Invoked::Outcome> {
+            const auto known = broken_down_.find(labourer.id);
+            if (world_.calm() || known == broken_down_.end() || known->second.first <= world_.now())
+              return std::nullopt;
+            return known->second.second;
+          }});
+  host.metrics = std::make_unique<FaultyMetrics>(
+      process, faults_, metric_, [&host](Time asked, const FaultyMetrics::Value& value) {
+        host.watch->told_health(asked, value);
+      });
+  host.notifier = std::make_unique<FaultyNotifier>(
+      world_, process, faults_, log_, [&host](const auto& alarm) { host.watch->delivers(alarm); });
   host.audit = std::make_unique<FaultyAuditLog>(process, faults_);
   host.engine = std::make_unique<engine::Engine>(
       engine::Engine::Ports{*host.store, *host.invoker, *host.metrics, *host.notifier, process,
@@ -274,7 +290,8 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
       [this, &host](Report report) { return submit(host, std::move(report)); }, process,
       host.audit.get());
   host.task_manager = std::make_unique<engine::TaskManager>(*host.store, settings_.task_manager);
-  if (rule_) {
+  if (rule_last_) {
+    host.watch->rule_is_due(process.now());
     host.engine->add_tick([this, &host](Time now) { return fire_rule(host, now); });
   }
   host.loop = world_.start(process, "loop", [this, &host] { run_engine(host); });
@@ -306,8 +323,9 @@ void Home::run_engine(Host& host) {
   host.took_back = accidents() == before;
   host.alarms = world_.start(host.process, "alarms", [this, &host] { send_alarms(host); });
   world_.start(host.process, "health", [this, &host] { look_at_health(host); });
-  for (;;) {
+  for (bool woken = true;;) {
     before = accidents();
+    host.watch->pass_begins(woken, before);
     const Time next = host.engine->pass();
     if (accidents() == before) {
       after_clean_pass(host);
@@ -318,50 +336,8 @@ void Home::run_engine(Host& host) {
     host.last_pass = world_.now();
     if (host.passes_at_once > 1000)
       invariants_.breaks("progress", "the engine makes pass after pass and no time goes by");
-    world_.wait(host.engine->woken() ? 0 : seconds(next - host.process.now()));
-  }
-}
-
-// What an engine may start, after what it has been told.
-void Home::asks(Host& host, std::span<const engine::ClaimRequest> claims, Time now) {
-  for (const engine::ClaimRequest& claim : claims) {
-    const std::string id(claim.labourer_id);
-    const auto known = host.labourers.find(id);
-    if (known == host.labourers.end())
-      return invariants_.breaks("limit", fmt::format("{} is not configured, and started", id));
-    const Labourer& labourer = known->second;
-    if (host.told[id].paused)
-      invariants_.breaks("paused_starts_nothing", fmt::format("{} is paused, and started", id));
-    const int slots = host.invoker->free_slots(labourer);
-    if (slots >= 0 && claim.at_most > slots)
-      invariants_.breaks("limit", fmt::format("{} of {} are to start, its host has {} places",
-                                              claim.at_most, id, slots));
-    const int lifetime =
-        labourer.cooldown_s +
-        (labourer.expiry == Expiry::deadline ? labourer.duration_s : labourer.timeout_s);
-    if (claim.deadline != after(now, lifetime))
-      invariants_.breaks("expires_in_time", fmt::format("an attempt of {} gets a deadline that is "
-                                                        "not {} s away",
-                                                        id, lifetime));
-    int most = labourer.max_simultaneous_invocations;
-    for (const auto& [name, metric] : labourer.health_metrics) {
-      // Of its limit all, three quarters, half, nothing; half too where nobody knows.
-      const auto share = [&](double load) {
-        return load < 10 ? most : load < 20 ? most * 3 / 4 : load < 30 ? most / 2 : 0;
-      };
-      constexpr auto kLongAgo = std::chrono::minutes(3);  // by then it may count no more
-      if (!host.load_at)
-        most = 0;
-      else if (now - *host.load_at > kLongAgo || *host.load_at - now > kLongAgo)
-        continue;
-      else if (host.load_missing)
-        most = metric.no_data ? 0 : std::max(host.load ? share(*host.load) : 0, most / 2);
-      else
-        most = share(*host.load);
-    }
-    if (claim.limit > most)
-      invariants_.breaks("health_respected", fmt::format("{} of {} may run, and {} are to start",
-                                                         most, id, claim.limit));
+    host.watch->pass_ends(accidents(), host.engine->alarms_wait(), next);
+    woken = world_.wait(host.engine->woken() ? 0 : seconds(next - host.process.now()));
   }
 }
 
@@ -409,7 +385,10 @@ void Home::send_alarms(Host& host) {
       world_.wait();
       continue;
     }
-    if (host.engine->send_alarms()) continue;
+    host.watch->sends_alarms(accidents());
+    const auto sent = host.engine->send_alarms();
+    host.watch->sent_alarms(bool(sent), accidents());
+    if (sent) continue;
     if (!host.engine->alarms_wait())
       invariants_.breaks("dead_is_alarmed", "alarms that could not be sent are not tried again");
     world_.sleep(5);
@@ -451,16 +430,39 @@ void Home::changed(Host& host, Time now) {
   invariants_.look({host.process, host.labourers, now, settings_.scheduler.watermark,
                     settings_.scheduler.make_now, runs},
                    scratch_);
+  for (auto& each : hosts_) {
+    if (each->process.alive() && each->watch) each->watch->changed();
+  }
 }
 
+// As the timer of a home does it: all that was missed, oldest first; what has been accepted is
+// over.
 std::optional<Time> Home::fire_rule(Host& host, Time now) {
-  const double nominal = std::floor(epoch(now) / kRuleEvery) * kRuleEvery;
-  const Time next = from_epoch(nominal + kRuleEvery);
-  if (world_.calm()) return std::nullopt;
-  const auto& order = witness_.order_of_rule(static_cast<std::int64_t>(nominal), "a");
-  const auto accepted = host.engine->schedule(order.event, order.key);
-  if (accepted) witness_.accepted(order, *accepted, invariants_.latest());
-  if (!accepted && accepted.error().code != Code::not_found) return after(now, 1);
+  const auto passed = [](Time at) {
+    return static_cast<std::int64_t>(std::floor(epoch(at) / kRuleEvery));
+  };
+  // In the calm only what was due before it.
+  const Time until = world_.calm() ? std::min(now, calm_at_) : now;
+  std::optional<Time> next;
+  // A last time in the future comes from a clock that was set back.
+  for (auto n = std::min(*rule_last_, passed(now)) + 1; n <= passed(until); ++n) {
+    const auto& order = witness_.order_of_rule(n * static_cast<std::int64_t>(kRuleEvery),
+                                               labourers_.begin()->first);
+    const auto accepted = host.engine->schedule(order.event, order.key);
+    if (accepted) {
+      witness_.accepted(order, *accepted, invariants_.latest());
+    } else if (accepted.error().code == Code::not_found) {
+      rule_left_out_.insert(n);
+    } else {
+      next = after(now, 1);
+      break;
+    }
+    rule_last_ = n;
+  }
+  const auto following = std::min(*rule_last_, passed(now)) + 1;
+  if (!next && (!world_.calm() || following <= passed(calm_at_)))
+    next = from_epoch(static_cast<double>(following) * kRuleEvery);
+  host.watch->rule_is_due(next);
   return next;
 }
 
@@ -561,7 +563,7 @@ void Home::crash_again_and_again(Host& host, int times) {
 void Home::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 0.3, 1, 4, 15, 60, 200};
-  switch (choices_.weighted({2, 12, 2, 3, 12, 3, 3, 6, 2, 2, 2, 1, 2, 2, 1}, "what happens")) {
+  switch (choices_.weighted({2, 12, 2, 3, 12, 3, 3, 6, 2, 2, 2, 1, 2, 2, 1, 2}, "what happens")) {
     case 1:
       schedule_a_job();
       break;
@@ -629,6 +631,7 @@ void Home::something_happens() {
       const double long_s = one_of(choices_, {1.0, 20.0, 100.0}, "how long");
       world_.say_as(host.process.name(), "stands still for {} s", long_s);
       host.process.freeze(long_s);
+      host.watch->disturbed();
       break;
     }
     case 9: {
@@ -637,8 +640,7 @@ void Home::something_happens() {
       const auto offset = static_cast<double>(choices_.below(2 * most_offset_ + 1, "offset"));
       // 0 is no offset, then 1, -1, 2, -2 ...
       const double signed_s = (static_cast<int>(offset) % 2 == 1 ? 1 : -1) * std::ceil(offset / 2);
-      world_.say_as(host.process.name(), "its clock is {} s ahead now", signed_s);
-      host.process.set_offset(signed_s);
+      set_clock(host, signed_s);
       break;
     }
     case 10: {
@@ -682,11 +684,36 @@ void Home::something_happens() {
       crash_again_and_again(host, static_cast<int>(2 + choices_.below(12, "crashes in a row")));
       break;
     }
+    case 15:
+      break_down(some_labourer_id());
+      break;
     default:
       break;
   }
   if (left_to_happen_-- > 0)
     world_.in(one_of(choices_, kGaps, "gap"), [this] { something_happens(); });
+}
+
+void Home::set_clock(Host& host, double ahead_s) {
+  world_.say_as(host.process.name(), "its clock is {} s ahead now", ahead_s);
+  host.process.set_offset(ahead_s);
+  if (host.watch) host.watch->disturbed();
+}
+
+// What a labourer stands for is down: every invocation is refused.
+void Home::break_down(const std::string& id) {
+  using Outcome = engine::Invoked::Outcome;
+  const double long_s = one_of(choices_, {20.0, 100.0, 400.0}, "how long");
+  const bool gone = choices_.below(2, "gone") == 1;
+  world_.say_as("world", "{} {} for {} s", id, gone ? "is gone" : "refuses", long_s);
+  broken_down_[id] = {after(world_.now(), long_s),
+                      gone ? Outcome::rejected_labourer : Outcome::rejected};
+  // Meanwhile a clock is set right that was far ahead.
+  if (most_offset_ < 1000 || choices_.below(2, "a clock is set back") == 0) return;
+  Host& host = *hosts_[choices_.below(static_cast<std::uint32_t>(hosts_.size()), "host")];
+  world_.in(long_s / 2, [this, &host] {
+    if (!world_.calm()) set_clock(host, -static_cast<double>(most_offset_));
+  });
 }
 
 void Home::begin() {
@@ -700,7 +727,7 @@ void Home::calm() {
   world_.say_as("world", "from now on nothing fails");
   metric_ = std::optional<double>(0);
   for (auto& host : hosts_) {
-    host->process.set_offset(0);
+    set_clock(*host, 0);
     // Some go on as they are, with all that they remember.
     if (choices_.chance(50, "goes on as it is") && host->process.alive() && host->as_at_first)
       continue;
@@ -723,6 +750,15 @@ std::size_t Home::waiting_alarms() {
 }
 
 void Home::at_the_end() {
+  if (rule_last_) {
+    const auto when = [](Time at) {
+      return static_cast<std::int64_t>(std::floor(epoch(at) / kRuleEvery));
+    };
+    for (auto n = when(kBeginning) + 1; n <= std::max(when(calm_at_), *rule_last_); ++n) {
+      if (rule_left_out_.count(n) == 0)
+        witness_.fired(n * static_cast<std::int64_t>(kRuleEvery), invariants_.latest());
+    }
+  }
   for (const TaskRow& row : invariants_.latest().tasks) {
     engine::TaskQuery query;
     query.task_id = row.id;
@@ -745,6 +781,8 @@ bool Home::settled() {
     if (job.cursor < job.rows && !job.given_up) return false;
   }
   if (waiting_alarms() > 0) return false;
+  if (rule_last_ && *rule_last_ < static_cast<std::int64_t>(epoch(calm_at_) / kRuleEvery))
+    return false;
   for (auto& host : hosts_) {
     if (!host->engine) return false;  // it comes back
     if (host->engine->woken() || host->engine->alarms_wait()) return false;

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "simulation/faulty_store.h"
 #include "simulation/home_store.h"
 #include "simulation/invariants.h"
+#include "simulation/watch.h"
 #include "simulation/witness.h"
 #include "simulation/workers.h"
 
@@ -58,6 +60,7 @@ class Home {
     std::unique_ptr<engine::Engine> engine;
     std::unique_ptr<engine::WorkerAssistant> assistant;
     std::unique_ptr<engine::TaskManager> task_manager;
+    std::optional<Watch> watch;  // of this life
     World::ActorId loop = 0;
     std::optional<World::ActorId> alarms;  // once the engine has begun
     Time last_pass{};
@@ -71,11 +74,6 @@ class Home {
     };
     std::vector<Unstored> unstored;
     std::map<std::string, Time> too_far_since;  // retries that are due in the far future
-    // What its loop has learned from the store, and about health, last.
-    std::map<std::string, engine::LabourerStatus> told;
-    std::optional<double> load;  // the last that was known
-    bool load_missing = true;
-    std::optional<Time> load_at;  // by its clock; none: not asked yet
   };
   // What somebody asks of an engine, and again until it is done.
   struct Request {
@@ -92,12 +90,13 @@ class Home {
   void died(Host& host);
   void run_engine(Host& host);
   void after_clean_pass(Host& host);
-  void asks(Host& host, std::span<const engine::ClaimRequest> claims, Time now);
   void send_alarms(Host& host);
   void look_at_health(Host& host);
   Result<engine::Reported> submit(Host& host, Report report);
   void changed(Host& host, Time now);
   std::optional<Time> fire_rule(Host& host, Time now);
+  void set_clock(Host& host, double ahead_s);
+  void break_down(const std::string& labourer_id);
 
   void ask(std::string who, std::function<bool(Host&)> what);
   void try_again(const std::shared_ptr<Request>& request);
@@ -123,11 +122,16 @@ class Home {
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<std::shared_ptr<Request>> requests_;
   Witness witness_;
+  bool room_in_queue_ = true;
   Result<std::optional<double>> metric_ = std::optional<double>(0);
   std::uint32_t invoke_trouble_ = 0;
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
   int left_to_happen_ = 0;
-  bool rule_ = false;
+  // The rule's last time, as its file has it: in units of kRuleEvery. None: there is no rule.
+  std::optional<std::int64_t> rule_last_;
+  std::set<std::int64_t> rule_left_out_;  // its labourer was not configured
+  // Labourers of which every invocation is refused, until then, and how.
+  std::map<std::string, std::pair<Time, engine::Invoked::Outcome>, std::less<>> broken_down_;
   std::map<World::ActorId, std::string> known_claims_;  // of reports on their way
   Snapshot scratch_;
 };

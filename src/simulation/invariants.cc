@@ -16,6 +16,7 @@ namespace sosw::simulation {
 namespace {
 
 const Labourer kUnconfigured{};
+constexpr int kInterruptions = 10;  // of a task, until its attempt counts; written again, too
 
 const Labourer& labourer_of(const Invariants::Look& look, std::string_view id) {
   const auto found = look.labourers.find(id);
@@ -271,6 +272,7 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   else if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
   ClaimLog& claim = log.claims.emplace_back();
+  log_.started.emplace_back(is.labourer_id, is.id);
   claim.token = is.claim;
   claim.owner = &look.by;
   claim.life = look.by.life();
@@ -311,7 +313,7 @@ void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
   if (!was.started.empty())
     breaks("start_fence",
            fmt::format("task {} is given back, and {} runs it", text(is), was.started));
-  if (is.interrupted > was.interrupted && is.interrupted >= engine::kInterruptions)
+  if (is.interrupted > was.interrupted && is.interrupted >= kInterruptions)
     breaks("attempts_maximum", fmt::format("task {} was interrupted {} times and is tried again",
                                            text(is), is.interrupted));
   const ClaimLog* claim = log_.claim(is.id, was.claim);
@@ -351,7 +353,7 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   // Both may be true: a failure that is counted is a report, expiry makes it silent.
   if (is.interrupted > was.interrupted) {
     take(was.state, Event::release, is.state);
-    if (is.interrupted < engine::kInterruptions)
+    if (is.interrupted < kInterruptions)
       breaks("attempts_exact",
              fmt::format("task {} was interrupted {} times only", text(is), is.interrupted));
     if (!claim->given_back && !owner_died)
@@ -383,10 +385,13 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   if (is.state == State::retry) {
     const std::int64_t seconds = epoch_seconds(look.now);
     const bool given_up = now.jobs[is.job].given_up && is.replays == 0;
-    const bool exact = labourer.retry.jitter == RetryPolicy::Jitter::none && !given_up;
+    // The rest of a cancelled job does not wait, where whoever ends it cannot but know of it.
+    const bool at_once = given_up && look.seen_until == Time::max();
+    const bool exact = at_once || (labourer.retry.jitter == RetryPolicy::Jitter::none && !given_up);
     const std::int64_t longest =
-        exact ? static_cast<std::int64_t>(std::ceil(delay_s(labourer, is.attempts)))
-              : longest_delay_s(labourer);
+        at_once ? 0
+        : exact ? static_cast<std::int64_t>(std::ceil(delay_s(labourer, is.attempts)))
+                : longest_delay_s(labourer);
     if (is.due > seconds + longest || is.due < seconds || (exact && is.due != seconds + longest))
       breaks("retry_place", fmt::format("task {} is due in {} s instead of {}", text(is),
                                         is.due - seconds, longest));

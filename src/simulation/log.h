@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulation/world.h"
@@ -48,6 +49,7 @@ struct TaskLog {
 };
 
 struct Log {
+  std::vector<std::pair<std::string, std::string>> started;  // labourer and task, in order
   std::map<std::string, TaskLog, std::less<>> tasks;
   std::set<std::string, std::less<>> cancels_asked;        // job ids
   std::map<std::string, int, std::less<>> alarmed;         // by task: alarms that were delivered

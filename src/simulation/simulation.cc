@@ -48,6 +48,15 @@ bool live(Place& place, World& world, Invariants& invariants, const Settings& se
   return over;
 }
 
+History history_of(const Log& log, const Snapshot& at_the_end) {
+  History history;
+  for (const auto& [labourer, task] : log.started) history.started[labourer].push_back(task);
+  for (const TaskRow& task : at_the_end.tasks) history.ended[task.id] = {task.state, task.attempts};
+  for (const JobRow& job : at_the_end.jobs)
+    history.jobs[job.id] = {job.rows, job.done, job.dead, job.cancelled};
+  return history;
+}
+
 }  // namespace
 
 Taken& Taken::operator+=(const Taken& other) {
@@ -97,6 +106,7 @@ Outcome simulate(const Settings& settings, Choices& choices) {
   outcome.taken = {
       faults.taken(), std::move(dynamodb), {invariants.taken().begin(), invariants.taken().end()}};
   outcome.trace = world.trace();
+  if (settings.history) outcome.history = history_of(log, invariants.latest());
   if (outcome.broken && settings.traced)
     outcome.trace.push_back(
         {outcome.lasted_s, "BROKEN",
@@ -114,6 +124,13 @@ Recorded simplest(const Settings& settings, const Choices& failing, const std::s
     return true;
   };
   return shrink(failing.taken(), still_fails, most_runs);
+}
+
+Choices::Named named(const Settings& settings, const Recorded& recorded) {
+  Choices choices(recorded);
+  choices.keep_names();
+  (void)simulate(settings, choices);
+  return choices.taken_by_name();
 }
 
 std::string story(const std::vector<TraceLine>& trace) {

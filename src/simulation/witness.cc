@@ -111,6 +111,14 @@ const Witness::JobOrder& Witness::order_of_rule(std::int64_t nominal, std::strin
   return by_id_.emplace(id, std::move(order)).first->second;
 }
 
+void Witness::fired(std::int64_t nominal, const Snapshot& now) {
+  const std::string key = fmt::format("rule {}", nominal);
+  const auto jobs = std::count_if(now.jobs.begin(), now.jobs.end(),
+                                  [&](const JobRow& job) { return job.key == key; });
+  if (jobs != 1)
+    invariants_.breaks("rule_fires_once", fmt::format("there are {} jobs of {}", jobs, key));
+}
+
 engine::TaskManager::NewTask Witness::order_task(std::optional<std::int64_t> position) {
   const auto number = static_cast<std::int64_t>(direct_.size());
   direct_.push_back(position);
@@ -199,7 +207,9 @@ void Witness::arrived(const engine::Invocation& invocation) {
 
 void Witness::check_direct(const engine::Invocation& invocation, const json::object& event,
                            std::int64_t told_position) {
-  const auto number = event.at("direct").to_number<std::size_t>();
+  const auto* told = event.at("direct").if_int64();
+  const auto number =
+      told == nullptr || *told < 0 ? direct_.size() : static_cast<std::size_t>(*told);
   json::object expected = awkward_data("direct");
   expected["direct"] = number;
   if (number >= direct_.size() || event != expected)

@@ -42,6 +42,8 @@ class Witness {
 
   // A job was accepted, as the engine says. `now`: what the store has.
   void accepted(const JobOrder& order, const engine::Accepted& answer, const Snapshot& now);
+  // A rule must have fired at that moment: its job is there, once.
+  void fired(std::int64_t nominal, const Snapshot& now);
   // The engine has handed an event to a worker.
   void arrived(const engine::Invocation& invocation);
 

@@ -26,13 +26,14 @@ void Workers::later(const RunPtr& run, double seconds, std::function<void()> wha
   });
 }
 
-double Workers::some_time(double longest_s) {
-  return longest_s * (1 + world_.choices().below(16)) / 16;
+double Workers::some_time(const RunPtr& run, double longest_s) {
+  return longest_s * (1 + world_.choices().below(16, "takes", run->name)) / 16;
 }
 
 void Workers::deliver(const engine::Invocation& invocation, Process* host) {
   auto run = std::make_shared<Run>(Run{invocation.task_id, invocation.claim, host,
-                                       static_cast<double>(invocation.labourer->timeout_s)});
+                                       static_cast<double>(invocation.labourer->timeout_s),
+                                       brief(invocation.task_id) + ' ' + invocation.claim});
   const double lifetime =
       invocation.labourer->expiry == Expiry::deadline
           ? static_cast<double>(invocation.labourer->duration_s + invocation.labourer->cooldown_s)
@@ -65,22 +66,23 @@ void Workers::begin(const RunPtr& run, double lifetime) {
   if (!world_.calm()) {
     const std::uint32_t t = trouble_;
     const std::uint32_t alone = host == nullptr ? t : 0;  // a host ends it and tells
-    way = choices.weighted(
-        {(100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t}, "worker");
+    const std::uint32_t weights[] = {
+        (100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t};
+    way = choices.weighted(weights, "worker", run->name);
   }
   world_.say_as("worker", "{} {} begins", brief(run->task_id), run->claim);
   switch (way) {
     case succeeds:
       return later(run, 0.5, [this, run] { complete(run, true); });
     case succeeds_slowly:
-      return later(run, some_time(run->timeout_s), [this, run] { complete(run, true); });
+      return later(run, some_time(run, run->timeout_s), [this, run] { complete(run, true); });
     case fails: {
-      const bool tells_itself = choices.below(2, "tells itself") == 1;
-      return later(run, some_time(run->timeout_s),
+      const bool tells_itself = choices.below(2, "tells itself", run->name) == 1;
+      return later(run, some_time(run, run->timeout_s),
                    [this, run, tells_itself] { fail(run, true, tells_itself); });
     }
     case crashes:
-      return later(run, some_time(run->timeout_s), [this, run] {
+      return later(run, some_time(run, run->timeout_s), [this, run] {
         world_.say_as("worker", "{} {} crashes", brief(run->task_id), run->claim);
         end(run, {{Report::Kind::failed, run->task_id, run->claim, {}, {{"error", "crashed"}}}});
       });
@@ -91,22 +93,26 @@ void Workers::begin(const RunPtr& run, double lifetime) {
         end(run, {{Report::Kind::failed, run->task_id, run->claim, {}, {{"error", "timeout"}}}});
       });
     case succeeds_late:
-      return later(run, lifetime + some_time(4 * lifetime), [this, run] { complete(run, true); });
+      return later(run, lifetime + some_time(run, 4 * lifetime),
+                   [this, run] { complete(run, true); });
     case fails_late:
-      return later(run, lifetime + some_time(4 * lifetime), [this, run] { fail(run, true, true); });
+      return later(run, lifetime + some_time(run, 4 * lifetime),
+                   [this, run] { fail(run, true, true); });
     case succeeds_twice:
       later(run, 1, [this, run] { complete(run, true); });
       return world_.in(1, [this, run] { tell(run, Report::Kind::completed, true, [] {}); });
     case fails_twice:
       later(run, 1, [this, run] { fail(run, true, true); });
-      return world_.in(1 + some_time(2 * lifetime),
+      return world_.in(1 + some_time(run, 2 * lifetime),
                        [this, run] { tell(run, Report::Kind::failed, true, [] {}); });
     case succeeds_without_claim: {
-      const double when = host == nullptr ? some_time(2 * lifetime) : some_time(run->timeout_s);
+      const double when =
+          host == nullptr ? some_time(run, 2 * lifetime) : some_time(run, run->timeout_s);
       return later(run, when, [this, run] { complete(run, false); });
     }
     case fails_without_claim: {
-      const double when = host == nullptr ? some_time(2 * lifetime) : some_time(run->timeout_s);
+      const double when =
+          host == nullptr ? some_time(run, 2 * lifetime) : some_time(run, run->timeout_s);
       return later(run, when, [this, run] { fail(run, false, true); });
     }
     case succeeds_unheard:
@@ -117,7 +123,7 @@ void Workers::begin(const RunPtr& run, double lifetime) {
       });
     case succeeds_again_later:
       later(run, 1, [this, run] { complete(run, true); });
-      return world_.in(1 + some_time(4 * lifetime),
+      return world_.in(1 + some_time(run, 4 * lifetime),
                        [this, run] { tell(run, Report::Kind::completed, true, [] {}); });
     default:
       return;
@@ -127,7 +133,7 @@ void Workers::begin(const RunPtr& run, double lifetime) {
 void Workers::complete(const RunPtr& run, bool knows_its_claim) {
   // A host may itself tell what its worker has returned.
   if (run->host != nullptr && knows_its_claim &&
-      (world_.calm() || world_.choices().below(2, "tells after its end") == 0)) {
+      (world_.calm() || world_.choices().below(2, "tells after its end", run->name) == 0)) {
     return end(run, {{Report::Kind::completed, run->task_id, run->claim, {}, {}}});
   }
   tell(run, Report::Kind::completed, knows_its_claim, [this, run] { end(run, {}); });
@@ -161,7 +167,8 @@ void Workers::tell(const RunPtr& run, Report::Kind kind, bool knows_its_claim,
   };
   if (!world_.calm()) {
     // The word may be lost on its way there or back: then the worker tells it again.
-    const auto lost = world_.choices().weighted({100 - trouble_ / 4, trouble_ / 8, trouble_ / 8});
+    const std::uint32_t weights[] = {100 - trouble_ / 4, trouble_ / 8, trouble_ / 8};
+    const auto lost = world_.choices().weighted(weights, "word", run->name);
     if (lost == 1) return again(false);
     if (lost == 2) {
       ways_.call_assistant(run->host, std::move(event), known, [again](bool) { again(false); });

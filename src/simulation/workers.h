@@ -48,6 +48,7 @@ class Workers {
     std::string task_id, claim;
     Process* host;
     double timeout_s;
+    std::string name;  // of its choices: they do not depend on what others do
     bool alive = true;
     int tries = 0;
   };
@@ -58,7 +59,7 @@ class Workers {
   void fail(const RunPtr& run, bool knows_its_claim, bool tells_itself);
   void tell(const RunPtr& run, Report::Kind kind, bool knows_its_claim, std::function<void()> then);
   void end(const RunPtr& run, std::vector<Report> reports);
-  double some_time(double longest_s);
+  double some_time(const RunPtr& run, double longest_s);
 
   World& world_;
   const Ways ways_;
