@@ -5,13 +5,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 
 #include "cli/command.h"
 #include "cli/screen.h"
 #include "simulation/checked_model.h"
+#include "simulation/kept_trace.h"
 #include "simulation/simulation.h"
 
 namespace sosw::cli {
@@ -23,6 +26,7 @@ using simulation::Outcome;
 struct Arguments {
   std::uint64_t seed = 0, seeds = 1, steps = 0;
   std::string where;
+  std::string keep, trace;  // files
   bool model = false;
   simulation::Settings::Place place = simulation::Settings::Place::either;
 };
@@ -123,6 +127,74 @@ int replay(const Common& common, const Arguments& arguments) {
   fmt::print("\nThe same, as simple as it can be:\n\n{}",
              simulation::story(simplest_of(arguments, choices, outcome).trace));
   return kFailed;
+}
+
+// Writes the run as a file by the names of its choices: the simplest one that breaks the same, or
+// all of a run that breaks nothing.
+int keep(const Arguments& arguments) {
+  Choices choices(arguments.seed);
+  choices.keep_names();
+  const Outcome outcome = simulation::simulate(settings_of(arguments, true), choices);
+  simulation::KeptTrace kept;
+  kept.title = fmt::format("Seed {}", arguments.seed);
+  kept.choices = choices.taken_by_name();
+  if (outcome.broken) {
+    kept.invariant = outcome.broken->invariant;
+    const auto settings = settings_of(arguments, false);
+    kept.choices = simulation::named(
+        settings, simulation::simplest(settings, choices, outcome.broken->invariant));
+  }
+  // The seed may have chosen the place; replayed it is given.
+  kept.place = arguments.place;
+  if (kept.place == simulation::Settings::Place::either)
+    kept.place = kept.choices.erase("simulate") > 0 ? simulation::Settings::Place::fleet
+                                                    : simulation::Settings::Place::home;
+  kept.must_happen = simulation::accidents(simulation::replay(kept).trace);
+  std::ofstream file(arguments.keep);
+  file << simulation::to_text(kept) << std::flush;
+  if (!file)
+    return complain(Error{Code::denied, fmt::format("{} cannot be written", arguments.keep), {}},
+                    kFailed);
+  fmt::print(
+      "seed {} is kept in {}{}\nrepeat it with: sosw chaos --trace {}\n", arguments.seed,
+      arguments.keep,
+      outcome.broken ? fmt::format(", as simple as it can be; it breaks {}", kept.invariant) : "",
+      arguments.keep);
+  return kDone;
+}
+
+int replay_kept(const Common& common, const Arguments& arguments) {
+  std::ifstream file(arguments.trace);
+  std::stringstream text;
+  text << file.rdbuf();
+  if (!file)
+    return complain(Error{Code::not_found, fmt::format("{} cannot be read", arguments.trace),
+                          "give a file that `sosw chaos --keep FILE` has written"},
+                    kFailed);
+  const auto kept = simulation::read_trace(text.str());
+  if (!kept)
+    return complain(
+        invalid(fmt::format("{}: {}", arguments.trace, kept.error().message), kept.error().hint),
+        kFailed);
+  const Outcome outcome = simulation::replay(*kept);
+  const std::string missing = simulation::left_out(*kept, outcome);
+  const bool good = !outcome.broken && missing.empty();
+  if (common.json) {
+    json::object object{{"title", kept->title}, {"broken", nullptr}, {"left_out", nullptr}};
+    if (outcome.broken)
+      object["broken"] =
+          json::object{{"invariant", outcome.broken->invariant}, {"what", outcome.broken->what}};
+    if (!missing.empty()) object["left_out"] = missing;
+    object["story"] = lines_of(outcome);
+    print_json(object);
+    return good ? kDone : kFailed;
+  }
+  const Screen screen = Screen::of(stdout);
+  fmt::print("{}\n\n{}\n", kept->title, simulation::story(outcome.trace));
+  if (!missing.empty())
+    fmt::print("{} {}\n", screen.paint(Colour::red, "it does not happen any more:"), missing);
+  if (!outcome.broken) fmt::print("{}\n", screen.paint(Colour::green, "nothing is broken"));
+  return good ? kDone : kFailed;
 }
 
 // One line that is drawn over, on a terminal only.
@@ -263,6 +335,12 @@ int chaos(const Common& common, Arguments arguments) {
   if (arguments.seeds == 0)
     return complain(invalid("--seeds 0: there is nothing to run", "give a number above 0"), kUsage);
   if (arguments.model) return explore_model(common);
+  if (!arguments.trace.empty()) return replay_kept(common, arguments);
+  if (!arguments.keep.empty() && arguments.seeds > 1)
+    return complain(invalid("--keep keeps one run, --seeds asks for many",
+                            "give the seed that broke: --seed N --keep FILE"),
+                    kUsage);
+  if (!arguments.keep.empty()) return keep(arguments);
   return arguments.seeds == 1 ? replay(common, arguments) : many(common, arguments);
 }
 
@@ -292,6 +370,10 @@ void add_chaos_command(CLI::App& app, Common& common) {
       ->add_option("--place", arguments->where,
                    "home: one machine; fleet: functions over DynamoDB; else the seed chooses")
       ->type_name("PLACE");
+  command->add_option("--keep", arguments->keep, "write the run to a file, as simple as it can be")
+      ->type_name("FILE");
+  command->add_option("--trace", arguments->trace, "the run that such a file has kept")
+      ->type_name("FILE");
   command->add_flag("--model", arguments->model,
                     "explore the checked model of the protocol; about a minute");
   add_json_option(command, common);

@@ -115,6 +115,9 @@ std::vector<std::string> accidents(const std::vector<TraceLine>& story) {
     for (std::size_t f = 2; colon != std::string::npos && f < kFaults; ++f)
       accident = accident || line.what.substr(colon + 2) == name(static_cast<Fault>(f));
     if (accident) found.push_back(line.what);
+    // Of an invocation that did not simply succeed: what came back, not whose it was.
+    if (line.what.starts_with("invoke ") && colon != std::string::npos)
+      found.push_back(line.what.substr(colon + 2));
   }
   return found;
 }

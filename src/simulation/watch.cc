@@ -77,6 +77,7 @@ void Watch::invoked(std::span<const engine::Invocation> invocations,
     if (outcome == Outcome::rejected) continue;
     mine.opens = false;
     mine.closes = !hold.blocked;
+    mine.news = told_[id].blocked.empty();
     hold.blocked = true;
   }
 }
@@ -203,7 +204,7 @@ void Watch::check_gates() {
     if (!blocked)
       engine_.invariants.breaks("gate_as_found",
                                 fmt::format("{} does not work, and is not blocked", id));
-    if (told_[id].blocked.empty()) owes(engine::Alarm::Kind::labourer_blocked, id);
+    if (mine.news) owes(engine::Alarm::Kind::labourer_blocked, id);
   }
 }
 

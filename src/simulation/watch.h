@@ -86,6 +86,7 @@ class Watch {
     std::array<std::optional<Time>, kWants> since;  // true time
     Hold hold;
     bool opens = false, closes = false;  // its gate, in this pass
+    bool news = false;                   // and nobody knew of it
   };
   using About = std::pair<engine::Alarm::Kind, std::string>;
 

@@ -297,6 +297,13 @@ void Witness::stored(const Report& report, const Reported& reported) {
       invariants_.breaks("report_as_told", fmt::format("nobody has told of task {}, claim {}",
                                                        report.task_id, report.claim));
   }
+  const auto told_before = [&](const auto& failure) { return failure.first == report.claim; };
+  if (report.kind == Report::Kind::failed && reported.answer == Answer::stale &&
+      reported.state == State::retry &&
+      log_.tasks[report.task_id].claims.back().token == report.claim &&
+      std::any_of(task.failures.begin(), task.failures.end(), told_before))
+    invariants_.breaks("failures_recorded", fmt::format("task {}: the failure of {} counts twice",
+                                                        report.task_id, report.claim));
   if (report.kind == Report::Kind::failed && reported.answer == Answer::applied) {
     const auto* error = report.result.if_contains("error");
     task.failures.emplace_back(report.claim,
