@@ -97,6 +97,7 @@ void Invariants::look(const Look& look, Snapshot& now) {
   }
   if (i != before.size()) breaks("one_place", fmt::format("task {} is gone", text(before[i])));
   std::set<std::string_view> touched;
+  const auto started = static_cast<std::ptrdiff_t>(log_.started.size());
   for (const TaskRow& is : now.tasks)
     if (is.doubled) log_.tasks[is.id].touched = true;
   for (const Change& change : changes_) {
@@ -116,6 +117,8 @@ void Invariants::look(const Look& look, Snapshot& now) {
              fmt::format("task {} waits at {}", text(*change.is), change.is->position));
     judged_ = nullptr;
   }
+  std::stable_sort(log_.started.begin() + started, log_.started.end(),
+                   [](const Started& a, const Started& b) { return a.position < b.position; });
   if (look.original != Look::Original::moves)
     for (const std::string_view id : touched) check_queue(look, now, id);
   if (now.alarms < deaths_)
@@ -272,7 +275,7 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   else if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
   ClaimLog& claim = log.claims.emplace_back();
-  log_.started.emplace_back(is.labourer_id, is.id);
+  log_.started.push_back({is.labourer_id, is.id, was.position});
   claim.token = is.claim;
   claim.owner = &look.by;
   claim.life = look.by.life();

@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "simulation/world.h"
@@ -48,8 +47,13 @@ struct TaskLog {
   }
 };
 
+struct Started {
+  std::string labourer_id, task_id;
+  std::int64_t position = 0;  // in the queue
+};
+
 struct Log {
-  std::vector<std::pair<std::string, std::string>> started;  // labourer and task, in order
+  std::vector<Started> started;  // in order; those of one exchange in the order of the queue
   std::map<std::string, TaskLog, std::less<>> tasks;
   std::set<std::string, std::less<>> cancels_asked;        // job ids
   std::map<std::string, int, std::less<>> alarmed;         // by task: alarms that were delivered

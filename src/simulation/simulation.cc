@@ -48,12 +48,24 @@ bool live(Place& place, World& world, Invariants& invariants, const Settings& se
   return over;
 }
 
+// A task that was made directly has another id when it waited folded: it is called by its number.
 History history_of(const Log& log, const Snapshot& at_the_end) {
   History history;
-  for (const auto& [labourer, task] : log.started) history.started[labourer].push_back(task);
-  for (const TaskRow& task : at_the_end.tasks) history.ended[task.id] = {task.state, task.attempts};
-  for (const JobRow& job : at_the_end.jobs)
-    history.jobs[job.id] = {job.rows, job.done, job.dead, job.cancelled};
+  std::map<std::size_t, std::string> direct;  // by job
+  for (std::size_t i = 0; i < at_the_end.jobs.size(); ++i) {
+    const JobRow& job = at_the_end.jobs[i];
+    if (job.key.empty()) direct[i] = fmt::format("direct {}", direct.size() + 1);
+    history.jobs[job.key.empty() ? direct[i] : job.id] = {job.rows, job.done, job.dead,
+                                                          job.cancelled};
+  }
+  std::map<std::string_view, std::string_view> called;  // by id
+  for (const TaskRow& task : at_the_end.tasks) {
+    const auto known = direct.find(task.job);
+    called[task.id] = known == direct.end() ? task.id : known->second;
+    history.ended[std::string(called[task.id])] = {task.state, task.attempts};
+  }
+  for (const Started& one : log.started)
+    history.started[one.labourer_id].emplace_back(called.at(one.task_id));
   return history;
 }
 

@@ -40,7 +40,7 @@ struct Taken {
   [[nodiscard]] std::uint64_t accidents() const;  // all faults, those that only slow down too
 };
 
-// What has become of a run, whatever it took.
+// What has become of a run, whatever it took. A task that was made directly is called "direct N".
 struct History {
   std::map<std::string, std::vector<std::string>> started;  // tasks by labourer, in order
   std::map<std::string, std::pair<State, int>> ended;       // tasks: how, after how many attempts

@@ -1,18 +1,32 @@
 // SPDX-License-Identifier: MIT
 // Folded and unfolded jobs end in the same history: two runs of the same choices, of which only one
 // keeps its jobs folded.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <set>
 
+#include "core/task.h"
 #include "simulation/simulation.h"
 
 namespace sosw::simulation {
 namespace {
 
+// Whether a choice is about the work of a task that was made directly. Those have another id when
+// they waited folded, and such a choice has the id in its name.
+bool about_a_direct_task(const std::string& name) {
+  static const std::set<std::string> jobs = [] {
+    std::set<std::string> begin;
+    for (int i = 1; i <= 200; ++i) begin.insert(job_id(fmt::format("job {}", i)).substr(0, 4));
+    return begin;
+  }();
+  return name.find("..") == 4 && jobs.count(name.substr(0, 4)) == 0;
+}
+
 // What people and workers of that seed do, without accidents, and without what looks at the queue
-// as it is at that moment: tasks made directly, replays, cancellations.
+// as it is at that moment: replays, cancellations, chosen places. Of those made directly,
+// and of a rule, all succeed.
 Choices::Named peaceful(std::uint64_t seed) {
   Choices choices(seed);
   choices.keep_names();
@@ -23,9 +37,11 @@ Choices::Named peaceful(std::uint64_t seed) {
                            // Of what is due in one pass, passes that take a part change the order.
                            "retry batch", "retry tasks limit"})
     named.erase(name);
+  std::erase_if(named, [](const auto& one) { return about_a_direct_task(one.first); });
   std::erase_if(named["what happens"], [](const auto& one) {
-    constexpr std::uint32_t kJob = 1, kSameJob = 2, kLoad = 10;
-    return one.second != kJob && one.second != kSameJob && one.second != kLoad;
+    constexpr std::uint32_t kJob = 1, kSameJob = 2, kTask = 6, kLoad = 10;
+    return one.second != kJob && one.second != kSameJob && one.second != kTask &&
+           one.second != kLoad;
   });
   named["goes on as it is"] = {{1, 1}};
   return named;
