@@ -8,7 +8,6 @@
 #include <fstream>
 #include <memory>
 #include <optional>
-#include <sstream>
 #include <string>
 
 #include "cli/command.h"
@@ -164,18 +163,12 @@ int keep(const Arguments& arguments) {
 }
 
 int replay_kept(const Common& common, const Arguments& arguments) {
-  std::ifstream file(arguments.trace);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file)
-    return complain(Error{Code::not_found, fmt::format("{} cannot be read", arguments.trace),
-                          "give a file that `sosw chaos --keep FILE` has written"},
-                    kFailed);
-  const auto kept = simulation::read_trace(text.str());
+  const Result<Input> file = read_input(arguments.trace);
+  if (!file) return complain(file.error());
+  const auto kept = simulation::read_trace(file->text);
   if (!kept)
-    return complain(
-        invalid(fmt::format("{}: {}", arguments.trace, kept.error().message), kept.error().hint),
-        kFailed);
+    return complain(invalid(fmt::format("{}: {}", file->name, kept.error().message),
+                            "give a file that sosw chaos --keep has written"));
   const Outcome outcome = simulation::replay(*kept);
   const std::string missing = simulation::left_out(*kept, outcome);
   const bool good = !outcome.broken && missing.empty();
@@ -336,10 +329,6 @@ int chaos(const Common& common, Arguments arguments) {
     return complain(invalid("--seeds 0: there is nothing to run", "give a number above 0"), kUsage);
   if (arguments.model) return explore_model(common);
   if (!arguments.trace.empty()) return replay_kept(common, arguments);
-  if (!arguments.keep.empty() && arguments.seeds > 1)
-    return complain(invalid("--keep keeps one run, --seeds asks for many",
-                            "give the seed that broke: --seed N --keep FILE"),
-                    kUsage);
   if (!arguments.keep.empty()) return keep(arguments);
   return arguments.seeds == 1 ? replay(common, arguments) : many(common, arguments);
 }
@@ -360,20 +349,31 @@ void add_chaos_command(CLI::App& app, Common& common) {
       "sosw chaos --model                # every order of the steps of the protocol");
   command->group("Check");
   const auto arguments = std::make_shared<Arguments>();
-  command->add_option("--seed", arguments->seed, "the run, or the first of them (default 0)")
-      ->type_name("N");
-  command->add_option("--seeds", arguments->seeds, "how many runs; a single one prints its story")
-      ->type_name("COUNT");
-  command->add_option("--steps", arguments->steps, "only the first steps of each run")
-      ->type_name("M");
-  command
-      ->add_option("--place", arguments->where,
-                   "home: one machine; fleet: functions over DynamoDB; else the seed chooses")
-      ->type_name("PLACE");
-  command->add_option("--keep", arguments->keep, "write the run to a file, as simple as it can be")
-      ->type_name("FILE");
-  command->add_option("--trace", arguments->trace, "the run that such a file has kept")
-      ->type_name("FILE");
+  auto* seed =
+      command->add_option("--seed", arguments->seed, "the run, or the first of them (default 0)");
+  auto* seeds = command->add_option("--seeds", arguments->seeds,
+                                    "how many runs; a single one prints its story");
+  auto* steps =
+      command->add_option("--steps", arguments->steps, "only the first steps of each run");
+  auto* place = command->add_option(
+      "--place", arguments->where,
+      "home: one machine; fleet: functions over DynamoDB; else the seed chooses");
+  auto* keep = command->add_option(
+      "--keep", arguments->keep,
+      "write the run to a file; of one that breaks something the simplest that breaks it");
+  auto* trace =
+      command->add_option("--trace", arguments->trace, "the run that such a file has kept");
+  seed->type_name("N");
+  seeds->type_name("COUNT");
+  steps->type_name("M");
+  place->type_name("PLACE");
+  keep->type_name("FILE")->excludes(seeds)->excludes(steps);
+  trace->type_name("FILE")
+      ->excludes(seed)
+      ->excludes(seeds)
+      ->excludes(steps)
+      ->excludes(place)
+      ->excludes(keep);
   command->add_flag("--model", arguments->model,
                     "explore the checked model of the protocol; about a minute");
   add_json_option(command, common);

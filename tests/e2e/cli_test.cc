@@ -597,6 +597,51 @@ TEST_F(Cli, ChaosCountsAccidentsByMethodAndKind) {
   EXPECT_GT(one_by_one, 0);
 }
 
+TEST_F(Cli, ChaosKeepsARunAndReplaysIt) {
+  const std::string file = (folder_ / "run.json").string();
+  for (const char* place : {"home", "fleet"}) {
+    const Ended kept = sosw({"chaos", "--place", place, "--seed", "7", "--keep", file});
+    ASSERT_EQ(kept.status, 0) << kept.err;
+    EXPECT_THAT(kept.out, HasSubstr("repeat it with: sosw chaos --trace " + file));
+    const json::value again = read({"chaos", "--trace", file});
+    EXPECT_EQ(again.at("title"), "Seed 7");
+    EXPECT_TRUE(again.at("broken").is_null());
+    EXPECT_TRUE(again.at("left_out").is_null());
+    // Word for word, though it is replayed by the names of its choices.
+    EXPECT_EQ(again.at("story"), read({"chaos", "--place", place, "--seed", "7"}).at("story"));
+  }
+}
+
+TEST_F(Cli, ChaosSaysWhatAKeptRunDoesNoLonger) {
+  const auto keep = [this](const std::string& must_happen) {
+    write("run.json", R"({"title": "Refused at once", "invariant": "backs_off", "place": "home",
+                          "must_happen": [")" +
+                          must_happen + R"("], "choices": {"invocation": {"1": 1},
+                          "trouble of invocations": {"1": 1}, "claim batch": {"1": 1}}})");
+  };
+  keep("refused, 0 deliveries");
+  const Ended good = sosw({"chaos", "--trace", "run.json"});
+  EXPECT_EQ(good.status, 0);
+  EXPECT_THAT(good.out, AllOf(HasSubstr("Refused at once\n\n"), HasSubstr("nothing is broken")));
+  keep("the moon falls");
+  const Ended gone = sosw({"chaos", "--trace", "run.json"});
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_THAT(gone.out, HasSubstr("it does not happen any more: the moon falls"));
+
+  write("other.json", R"({"title": "x", "invariant": "", "place": "moon", "choices": {}})");
+  const Ended other = sosw({"chaos", "--trace", "other.json"});
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("other.json: place:"));
+  const Ended missing = sosw({"chaos", "--trace", "none.json"});
+  EXPECT_EQ(missing.status, 2);
+  EXPECT_THAT(missing.err, HasSubstr("none.json: No such file"));
+  EXPECT_EQ(sosw({"chaos", "--trace", "run.json", "--seed", "1"}).status, 2);
+  EXPECT_EQ(sosw({"chaos", "--keep", "x.json", "--seeds", "2"}).status, 2);
+  const Ended nowhere = sosw({"chaos", "--keep", "no/such/folder.json"});
+  EXPECT_EQ(nowhere.status, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("no/such/folder.json cannot be written"));
+}
+
 // --- Bad input -----------------------------------------------------------------------------------
 
 TEST_F(Cli, RefusesWrongUsageAndNamesTheNearest) {
