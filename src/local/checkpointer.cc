@@ -48,9 +48,14 @@ int Checkpointer::committed(sqlite3* writer, int pages) {
       wake_.notify_one();
     }
   }
-  // Not a failure of the commit, which is done: the next one tries again.
-  if (by_writer)
-    sqlite3_wal_checkpoint_v2(writer, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (by_writer && sqlite3_wal_checkpoint_v2(writer, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr,
+                                             nullptr) != SQLITE_OK) {
+    // No failure of the commit, which is done. Most often a pass beside us holds the log: it began
+    // before this commit, so there is another one to come.
+    std::lock_guard lock(mutex_);
+    wanted_ = true;
+    wake_.notify_one();
+  }
   return SQLITE_OK;
 }
 
