@@ -37,20 +37,23 @@ class LambdaGlobals {
 
   // Null before the first invocation.
   [[nodiscard]] Processor* processor() const;
-  // With null the next call of a handler makes a new one.
+  // With null the next call of a handler makes a new one. Another is used by every handler that is
+  // called in this thread.
   void set_processor(std::shared_ptr<Processor> processor);
 };
 
 // For those who do not make one of their own.
 inline LambdaGlobals global_vars;
 
-// Gives an event to the Processor of this thread, which it makes at the first one. May be called by
-// several threads.
+// Gives an event to the Processor of this thread, which it makes at the first one, or when another
+// handler has made the one that is there. May be called by several threads; copies are the same
+// handler.
 class LambdaHandler {
  public:
   using Make = std::function<std::unique_ptr<Processor>()>;
   // `make` must give an object.
-  LambdaHandler(Make make, LambdaGlobals& globals) : make_(std::move(make)), globals_(globals) {}
+  LambdaHandler(Make make, LambdaGlobals& globals)
+      : make_(std::make_shared<const Make>(std::move(make))), globals_(globals) {}
 
   // The response. The event's `logging_level` counts for this call. The figures of the call are
   // written to the log and reset; the fate of a task is reported as Worker says. Throws what the
@@ -58,10 +61,10 @@ class LambdaHandler {
   boost::json::value operator()(const boost::json::object& event, const Context& context) const;
 
   // Makes the Processors: what run() asks for, one for each thread.
-  [[nodiscard]] const Make& make() const { return make_; }
+  [[nodiscard]] const Make& make() const { return *make_; }
 
  private:
-  Make make_;
+  std::shared_ptr<const Make> make_;
   std::reference_wrapper<LambdaGlobals> globals_;
 };
 

@@ -44,7 +44,7 @@ std::invoke_result_t<Call> benchmark(boost::json::object& stats, std::string_vie
   } else {
     decltype(auto) out = std::invoke(std::forward<Call>(call));
     detail::add_time(stats, name, std::chrono::steady_clock::now() - start);
-    return static_cast<std::invoke_result_t<Call>>(out);
+    return std::forward<std::invoke_result_t<Call>>(out);
   }
 }
 

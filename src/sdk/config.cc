@@ -308,13 +308,18 @@ json::object ConfigSource::get_secrets_credentials(std::string_view type, std::s
 
 namespace {
 
-// The program's own, used by one thread at a time.
+std::mutex shared_mutex;
+
+// The program's own. REQUIRES: the mutex is held.
+ConfigSource& shared_source() {
+  static ConfigSource source;
+  return source;
+}
+
 template <class Call>
 auto with_shared_source(Call call) {
-  static std::mutex mutex;
-  const std::lock_guard lock(mutex);
-  static ConfigSource source;
-  return call(source);
+  const std::lock_guard lock(shared_mutex);
+  return call(shared_source());
 }
 
 }  // namespace

@@ -92,8 +92,9 @@ void Invocation::flush(Processor& processor) {
   for (const auto& [name, client] : processor.clients()) {
     try {
       client->flush();
-    } catch (const std::exception& error) {
-      log(LogLevel::error, fmt::format("{} keeps what it has gathered: {}", name, error.what()));
+    } catch (...) {  // of whatever class: the task is done, and has to be reported
+      log(LogLevel::error,
+          fmt::format("{} keeps what it has gathered: {}", name, describe_exception().message));
     }
   }
 }

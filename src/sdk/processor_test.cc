@@ -383,9 +383,11 @@ class Outbox : public Component {
   void flush() override {
     ++flushed;
     if (broken) throw RuntimeError("no network");
+    if (rude) throw 5;  // NOLINT(hicpp-exception-baseclass): that is the test
   }
   int flushed = 0;
   bool broken = false;
+  bool rude = false;
 };
 
 struct Sender : Processor {
@@ -417,6 +419,28 @@ TEST_F(ProcessorTest, sends_what_its_clients_have_gathered_behind_each_invocatio
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               HasSubstr("outbox keeps what it has gathered: no network"));
   EXPECT_EQ(second.flushed, 3);
+
+  first.broken = false;
+  first.rude = true;
+  EXPECT_EQ(handler({}, context_of("r4")), "done");
+  EXPECT_EQ(second.flushed, 4);
+  globals.set_processor(nullptr);
+}
+
+TEST_F(ProcessorTest, is_of_the_class_of_its_handler) {
+  LambdaGlobals globals;
+  globals.set_processor(nullptr);
+  const auto counter = get_lambda_handler<Counter>(globals);
+  const auto sender = get_lambda_handler<Sender>(globals);
+  EXPECT_EQ(counter({}, context_of("r1")), "123456789012");
+  EXPECT_EQ(sender({}, context_of("r2")), "done");
+  const auto same = sender;
+  auto* const kept = globals.processor();
+  EXPECT_EQ(same({}, context_of("r3")), "done");
+  EXPECT_EQ(globals.processor(), kept);
+  // One that the caller has set is used as it is.
+  globals.set_processor(std::make_shared<Counter>(json::object()));
+  EXPECT_EQ(sender({}, context_of("r4")), "123456789012");
   globals.set_processor(nullptr);
 }
 
@@ -486,6 +510,7 @@ TEST(Decorators, benchmark_counts_and_times) {
   int kept = 1;
   benchmark(stats, "g", [&]() -> int& { return kept; }) = 2;
   EXPECT_EQ(kept, 2);
+  EXPECT_EQ(*benchmark(stats, "h", [] { return std::make_unique<int>(3); }), 3);  // is not copied
   EXPECT_EQ(stats.at("calls_f"), 2);
   EXPECT_GE(stats.at("time_f").as_double(), 0);
   EXPECT_EQ(stats.at("calls_g"), 1);

@@ -25,6 +25,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t kLongestChain = 1'000'000'000;
+constexpr std::size_t kDepth = 512;  // of nested values in an event, as in runtime.cc
 
 std::string own_name() {
   auto name = sdk::environment("AWS_LAMBDA_FUNCTION_NAME");
@@ -55,7 +56,9 @@ std::string event_of(const json::value& payload, std::int64_t depth) {
   } else if (payload.is_string()) {
     text = payload.get_string();
     boost::system::error_code not_json;
-    const auto parsed = json::parse(text, not_json);
+    json::parse_options options;
+    options.max_depth = kDepth;
+    const auto parsed = json::parse(text, not_json, {}, options);
     if (not_json)
       throw ValueError(fmt::format("the payload of a sibling is no JSON: {}", not_json.message()));
     if (!parsed.is_object())

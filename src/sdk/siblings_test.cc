@@ -94,6 +94,13 @@ TEST_F(SiblingsManagerTest, KeepsTheTextOfAPayload) {
   EXPECT_EQ(sdk::take_sibling_depth(event), 5);
 }
 
+TEST_F(SiblingsManagerTest, TakesAPayloadAsDeepAsAnEventMayBe) {
+  constexpr std::size_t kDepth = 500;
+  const json::value payload(R"({"a":)" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}");
+  manager().spawn_sibling(context(), payload, true);
+  EXPECT_THAT(requests(), SizeIs(1));
+}
+
 TEST_F(SiblingsManagerTest, EndsAChain) {
   auto siblings = manager({{"max_depth", 2}});
   siblings.spawn_sibling(context(kArn, 1), nullptr, true);
