@@ -114,6 +114,7 @@ class DynamoDbPages;
 //
 // What DynamoDB refuses, and what it did not answer, is an AwsError: `code()` is, for example,
 // ConditionalCheckFailedException. What was throttled, or surely not received, is repeated before.
+// A condition that fails behind a lost answer may have been met by the first try: may_be_done().
 // With the environment variable STAGE=test only tables may be named whose name begins with
 // "autotest_", and "config"; another is an AssertionError.
 //

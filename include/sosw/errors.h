@@ -83,6 +83,7 @@ class AwsError : public RuntimeError {
     std::string message = {};     // of the service, else of the transport
     std::string request_id = {};  // empty if no answer came
     int status = 0;               // of HTTP; 0 if no answer came
+    bool may_be_done = false;     // see AwsError::may_be_done()
   };
 
   explicit AwsError(Details details)
@@ -95,6 +96,11 @@ class AwsError : public RuntimeError {
   [[nodiscard]] const std::string& message() const noexcept { return details_->message; }
   [[nodiscard]] const std::string& request_id() const noexcept { return details_->request_id; }
   [[nodiscard]] int status() const noexcept { return details_->status; }
+  // Whether the service may have done it all the same: its answer was lost, came too late, or was
+  // an error of the service's own (5xx); or a try before went so, and may be why this one was
+  // refused. False: it was not done. Do it again only if that is false, or twice is as good as
+  // once.
+  [[nodiscard]] bool may_be_done() const noexcept { return details_->may_be_done; }
 
  private:
   static std::string text_of(const Details& details) {

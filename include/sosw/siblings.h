@@ -51,8 +51,8 @@ class SiblingsManager : public Component {
   //
   // The function is AWS_LAMBDA_FUNCTION_NAME, "test_function" where that is not set. Throws
   // RuntimeError when the chain is `max_depth` long, TypeError for a payload that is no object,
-  // ValueError for a text that is no JSON, AwsError. An AwsError without status may have started it
-  // all the same.
+  // ValueError for a text that is no JSON, AwsError. After an AwsError that may_be_done() it may
+  // have been started all the same.
   void spawn_sibling(const Context& lambda_context, const boost::json::value& payload = nullptr,
                      bool force = false);
 

@@ -56,7 +56,7 @@ class SnsManager : public Component {
 
   // Sends the queue; nothing if it is empty. An empty message alone is dropped, for SNS takes none.
   // Throws RuntimeError without a recipient or subject, AwsError when SNS refuses: the queue stays.
-  // An AwsError without status may have been sent all the same.
+  // What an AwsError that may_be_done() stopped may be sent a second time by the next commit().
   void commit();
   void flush() override { commit(); }
 

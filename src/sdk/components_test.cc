@@ -74,6 +74,17 @@ TEST_F(Meta, takes_the_next_moment_when_this_one_is_taken) {
   EXPECT_THAT(times, ElementsAre("5"));
 }
 
+TEST_F(Meta, writes_a_row_once_when_an_answer_is_lost) {
+  int puts = 0;
+  on_call = [&, describe = on_call](const Call& call) {
+    if (call.operation != "PutItem") return describe(call);
+    return ++puts == 1 ? HttpReply{.status = 500} : refusal("ConditionalCheckFailedException");
+  };
+  MetaHandler meta({}, [] { return kNow; });
+  EXPECT_TRUE(meta.post("t", "a"));
+  EXPECT_EQ(puts, 2);
+}
+
 TEST_F(Meta, fails_no_work) {
   on_call = [](const Call&) { return refusal("AccessDeniedException"); };
   MetaHandler meta;
@@ -87,6 +98,35 @@ TEST_F(Meta, writes_to_the_log_alone_if_told_so) {
   MetaHandler meta({{"write_meta_to_ddb", false}});
   EXPECT_FALSE(meta.post("t", "a"));
   EXPECT_THAT(operations(), IsEmpty());
+}
+
+// ------------------------------------------------------------------------------------------------
+
+class Refusals : public testing::PlayedAws {
+ protected:
+  // Of a PutItem that is refused for its condition, behind a first answer.
+  bool may_be_done(const HttpReply& first) {
+    int calls = 0;
+    on_call = [&](const Call&) {
+      return ++calls == 1 ? first : refusal("ConditionalCheckFailedException");
+    };
+    try {
+      AwsClient("dynamodb").call("PutItem", {{"TableName", "t"}, {"ConditionExpression", "c"}});
+    } catch (const AwsError& error) {
+      EXPECT_EQ(error.code(), "ConditionalCheckFailedException");
+      EXPECT_EQ(calls,
+                first.status == 400 && first.body.find("Condit") != std::string::npos ? 1 : 2);
+      return error.may_be_done();
+    }
+    ADD_FAILURE() << "it was not refused";
+    return false;
+  }
+};
+
+TEST_F(Refusals, tell_whether_a_try_before_may_be_why) {
+  EXPECT_FALSE(may_be_done(refusal("ConditionalCheckFailedException")));
+  EXPECT_FALSE(may_be_done(refusal("ThrottlingException")));  // for certain not done
+  EXPECT_TRUE(may_be_done({.status = 500}));
 }
 
 // ------------------------------------------------------------------------------------------------

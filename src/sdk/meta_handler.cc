@@ -83,8 +83,11 @@ bool MetaHandler::write(json::object row, bool own_time) {
         table_->create(row);
         return true;
       } catch (const AwsError& error) {
-        // Another row of the task has this very time: the next one is as good.
-        if (error.code() != "ConditionalCheckFailedException" || --left == 0) throw;
+        if (error.code() != "ConditionalCheckFailedException") throw;
+        // The answer to a try before was lost: the row of this very moment is ours.
+        if (error.may_be_done()) return true;
+        // Another row of the task has this time: the next one is as good.
+        if (--left == 0) throw;
       }
     }
   } catch (const std::exception& error) {

@@ -19,7 +19,8 @@ T value_of(aws::Reply<T> reply) {
                     .code = error.code,
                     .message = error.message,
                     .request_id = error.request_id,
-                    .status = error.status});
+                    .status = error.status,
+                    .may_be_done = error.fate == aws::CallError::Fate::unknown});
   }
   return std::move(*reply);
 }
