@@ -198,6 +198,8 @@ TEST_F(ClientTest, RepeatsAfterAServerErrorOnlyWhereTwiceIsAsGoodAsOnce) {
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET a = a + :a"}}, 1},
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "ADD a :a"}}, 1},
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "Remove b Add\ta :a"}}, 1},
+      {"dynamodb", "UpdateItem", {{"UpdateExpression", "ADD#a :a"}}, 1},
+      {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET address = :a"}}, 4},
       {"dynamodb", "UpdateItem", {{"UpdateExpression", "SET a = list_append(a, :a)"}}, 1},
       {"dynamodb", "UpdateItem", {{"AttributeUpdates", json::object()}}, 1},
       {"dynamodb", "TransactWriteItems", {}, 4},  // the same one, by its token

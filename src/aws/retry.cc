@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <initializer_list>
 
 namespace sosw::aws {
@@ -28,8 +29,14 @@ bool is_repeatable_update(const json::object& input) {
     if (c == '\n' || c == '\t' || c == '\r') return ' ';
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
   });
+  for (auto at = text.find("add"); at != text.npos; at = text.find("add", at + 1)) {
+    const bool begins = at == 0 || text[at - 1] == ' ';
+    const auto next = at + 3 < text.size() ? text[at + 3] : ' ';
+    const bool ends = next != '_' && std::isalnum(static_cast<unsigned char>(next)) == 0;
+    if (begins && ends) return false;
+  }
   return text.find('+') == text.npos && text.find('-') == text.npos &&
-         text.find("add ") == text.npos && text.find("list_append") == text.npos;
+         text.find("list_append") == text.npos;
 }
 
 // Writes of a whole, or those that make what has a name: the second is refused, or changes nothing.
