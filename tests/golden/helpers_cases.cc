@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "areas.h"
 #include "exceptions.h"
@@ -117,12 +118,18 @@ Answer first(const Case& what) {
     for (const auto& member : items.get_object()) list.push_back(json::string(member.key()));
   const auto& callable = what.in("condition");
   const auto condition = callable.is_object() ? callable.at("value").as_string() : json::string();
+  // As Python computes with it.
+  const auto number = [](const json::value& x) {
+    if (x.is_bool()) return x.get_bool() ? 1.0 : 0.0;
+    if (!x.is_number()) throw TypeError("no number");
+    return x.to_number<double>();
+  };
   return answer_of([&] {
     const auto found =
         condition.empty() ? first_or_none(list) : first_or_none(list, [&](const json::value& x) {
           if (condition == "is_none") return x.is_null();
-          if (condition == "is_even") return x.to_number<std::int64_t>() % 2 == 0;
-          return x.to_number<double>() > 2;
+          if (condition == "is_even") return std::fmod(number(x), 2) == 0;
+          return number(x) > 2;
         });
     return found.value_or(nullptr);
   });

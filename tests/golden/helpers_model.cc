@@ -139,24 +139,30 @@ std::string by_value(const json::value& value) {
   return json_text(value);
 }
 
-Answer model_extract(const json::value& src, std::string_view key, std::string_view separator) {
+Answer model_extract(const json::value& src, std::string_view key, std::string_view separator,
+                     std::string_view exclude_key, const json::value& exclude_val) {
   const auto empty = [](const json::value& value) {
     return value.is_null() || by_value(value) == "0" || value == "" || by_value(value) == "[]" ||
            by_value(value) == "{}";
   };
   if (src.is_array()) {
     for (const auto& element : src.get_array()) {
-      const auto found = model_extract(element, key, separator);
+      const auto found = model_extract(element, key, separator, exclude_key, exclude_val);
       if (found.is_error() || !empty(found.value())) return found;
     }
     return Answer::output(nullptr);
   }
   const auto end = key.find(separator);
-  if (!src.is_object()) return Answer::error(end == key.npos ? "AttributeError" : "TypeError");
+  if (!src.is_object())
+    return Answer::error(end == key.npos && exclude_key.empty() ? "AttributeError" : "TypeError");
+  const auto* excluded =
+      exclude_key.empty() || end != key.npos ? nullptr : src.get_object().if_contains(exclude_key);
+  if (excluded && by_value(*excluded) == by_value(exclude_val)) return Answer::output(nullptr);
   const auto* found = src.get_object().if_contains(key.substr(0, end));
   if (!found) return Answer::output(nullptr);
   if (end == key.npos) return Answer::output(*found);
-  return model_extract(*found, key.substr(end + separator.size()), separator);
+  return model_extract(*found, key.substr(end + separator.size()), separator, exclude_key,
+                       exclude_val);
 }
 
 json::value model_update(const json::value& d, const json::value& u) {

@@ -33,8 +33,9 @@ std::string vtype_of(const Case& what);
 // A text that is the same for values that Python takes for equal.
 std::string by_value(const json::value& value);
 
-// recursive_matches_extract without exclusion.
-Answer model_extract(const json::value& src, std::string_view key, std::string_view separator);
+// recursive_matches_extract; an empty `exclude_key` excludes nothing.
+Answer model_extract(const json::value& src, std::string_view key, std::string_view separator,
+                     std::string_view exclude_key, const json::value& exclude_val);
 
 // recursive_update where null counts as absent.
 json::value model_update(const json::value& d, const json::value& u);

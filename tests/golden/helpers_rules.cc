@@ -16,7 +16,8 @@ struct Parameter {
   std::string_view function;
   std::string_view name;
   bool (*fits)(const json::value&);
-  bool optional = false;
+  bool optional = false;  // it may be absent
+  bool nullable = false;  // or null, which means the same
 };
 bool is_text(const json::value& value) { return value.is_string(); }
 bool is_object(const json::value& value) {
@@ -54,16 +55,16 @@ const std::vector<Parameter> kParameters = {
     {"recursive_matches_soft", "key", is_text},
     {"recursive_matches_strict", "key", is_text},
     {"recursive_matches_extract", "key", is_text},
-    {"recursive_matches_extract", "separator", is_text, true},
+    {"recursive_matches_extract", "separator", is_text, true, true},
     {"dunder_to_dict", "data", is_object},
-    {"dunder_to_dict", "separator", is_text, true},
+    {"dunder_to_dict", "separator", is_text, true, true},
     {"nested_dict_from_keys", "keys", is_texts},
     {"convert_string_to_words", "string", is_text},
     {"construct_dates_from_event", "event", is_object},
     {"first_or_none", "items", is_range},
     {"recursive_update", "d", is_object},
     {"recursive_update", "u", is_object},
-    {"unwrap_event_recursively", "sources", is_texts, true},
+    {"unwrap_event_recursively", "sources", is_texts, true, true},
     {"small_int_from_string", "input_string", is_text},
     {"small_int_from_string", "num_digits", is_whole, true},
 };
@@ -137,10 +138,16 @@ std::optional<Answer> whole_numbers_have_64_bits(const Case& what, const Answer&
 
 std::optional<Answer> uuid4_is_true(const Case& what, const Answer& recorded) {
   if (what.function != "validate_uuid4" || recorded.is_error()) return std::nullopt;
-  static const std::regex kUuid4(
-      "(urn:uuid:)?\\{?[0-9a-f]{8}-?[0-9a-f]{4}-?4[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}\\}?",
-      std::regex::icase);
-  return Answer::output(std::regex_match(text_argument(what, "uuid_string"), kUuid4));
+  // Dashes may be anywhere, as in the original.
+  static const std::regex kForm("(?:urn:uuid:)?(\\{?)([0-9a-fA-F-]*)(\\}?)");
+  static const std::regex kUuid4("[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}", std::regex::icase);
+  const auto text = text_argument(what, "uuid_string");
+  std::smatch parts;
+  if (!std::regex_match(text, parts, kForm) || parts[1].length() != parts[3].length())
+    return Answer::output(false);
+  auto digits = parts[2].str();
+  std::erase(digits, '-');
+  return Answer::output(std::regex_match(digits, kUuid4));
 }
 
 std::optional<Answer> chunk_size_is_positive(const Case& what, const Answer& recorded) {
@@ -181,8 +188,11 @@ std::optional<Answer> sets_are_lists(const Case& what, const Answer& recorded) {
   const auto& input = what.in("input").as_object();
   const auto name = text_argument(what, "name");
   const auto* plural = input.if_contains(name + "s");
-  if (input.contains(name) || !plural || !plural->is_object() ||
-      !plural->get_object().contains("$type"))
+  const auto* single = input.if_contains(name);
+  const auto single_text = single ? by_value(plain(*single)) : std::string();
+  const bool has_single = single && single_text != "0" && single_text != "null" &&
+                          single_text != "\"\"" && single_text != "[]" && single_text != "{}";
+  if (has_single || !plural || !plural->is_object() || !plural->get_object().contains("$type"))
     return std::nullopt;
   const auto list = plain(*plural);
   if (!list.is_array() || list.get_array().size() != 1) return std::nullopt;
@@ -233,11 +243,30 @@ std::optional<Answer> milliseconds_as_text(const Case& what, const Answer& recor
 
 std::optional<Answer> separator_at_every_level(const Case& what, const Answer&) {
   if (what.function != "recursive_matches_extract" || !what.in("separator").is_string() ||
-      what.input.contains("exclude_key") || !compiles(what))
+      what.input.contains("exclude_key") != what.input.contains("exclude_val") || !compiles(what))
     return std::nullopt;
   const auto separator = text_argument(what, "separator");
   if (separator.empty()) return std::nullopt;
-  return model_extract(plain(what.in("src")), text_argument(what, "key"), separator);
+  const auto& exclude_key = what.in("exclude_key");
+  return model_extract(plain(what.in("src")), text_argument(what, "key"), separator,
+                       exclude_key.is_string() ? text_argument(what, "exclude_key") : "",
+                       plain(what.in("exclude_val")));
+}
+
+// The error of the original is that of its regular expressions, "error", as for a wrong program.
+std::optional<Answer> directive_given_twice(const Case& what, const Answer& recorded) {
+  if (what.function != "validate_string_matches_datetime_format" || !recorded.is_error() ||
+      recorded.error_class() != "error" || !compiles(what))
+    return std::nullopt;
+  const auto format = text_argument(what, "date_format");
+  std::string seen;
+  for (std::size_t at = format.find('%'); at != format.npos && at + 1 < format.size();
+       at = format.find('%', at + 2)) {
+    const char directive = format[at + 1];
+    if (directive != '%' && seen.find(directive) != seen.npos) return Answer::error("ValueError");
+    seen += directive;
+  }
+  return std::nullopt;
 }
 
 std::optional<Answer> null_is_absent(const Case& what, const Answer& recorded) {
@@ -332,7 +361,9 @@ bool compiles(const Case& what) {
   return std::all_of(kParameters.begin(), kParameters.end(), [&](const Parameter& parameter) {
     if (parameter.function != what.function) return true;
     const auto& value = what.in(parameter.name);
-    return (parameter.optional && value.is_null()) || parameter.fits(value);
+    const bool absent = !what.input.contains(parameter.name);
+    return (parameter.optional && absent) || (parameter.nullable && value.is_null()) ||
+           parameter.fits(value);
   });
 }
 
@@ -350,6 +381,7 @@ std::vector<Rule> helpers_rules() {
       {"dates_are_texts", "JSON has no dates", dates_are_texts},
       {"milliseconds_as_text", "as documented", milliseconds_as_text},
       {"separator_at_every_level", "as documented", separator_at_every_level},
+      {"directive_given_twice", "as documented", directive_given_twice},
       {"null_is_absent", "as documented", null_is_absent},
       {"tuples_are_lists", "JSON has no tuples", tuples_are_lists},
       {"one_error_for_a_conflict", "chance", one_error_for_a_conflict},
