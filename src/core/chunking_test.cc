@@ -183,6 +183,33 @@ TEST(Chunking, WhatAsksForNothingStaysOneRow) {
   EXPECT_THAT(rows_of("{}", {}), ElementsAre("{}"));
 }
 
+TEST(Chunking, ALevelThatIsNotChunkedKeepsItsValuesAsTheyAre) {
+  const auto inside = [](std::string_view words) {
+    return rows_of(fmt::format(R"({{"topics": {{"a": {{{}}}}}, "isolate_topics": true}})", words));
+  };
+  const auto row = [](std::string_view words) {
+    return fmt::format(R"({{"isolate_topics": true, "topics": ["a"]{}}})", words);
+  };
+  EXPECT_THAT(inside(R"("words": "x")"), ElementsAre(row(R"(, "words": "x")")));
+  EXPECT_THAT(inside(R"("word": "x")"), ElementsAre(row(R"(, "word": "x")")));
+  EXPECT_THAT(inside(R"("words": ["x", ["y"]])"), ElementsAre(row(R"(, "words": ["x", ["y"]])")));
+  EXPECT_THAT(inside(R"("words": ["x", null])"), ElementsAre(row(R"(, "words": ["x", null])")));
+  EXPECT_THAT(inside(R"("words": {"x": 1, "y": 2})"),
+              ElementsAre(row(R"(, "words": {"x": 1, "y": 2})")));
+  EXPECT_THAT(inside(R"("words": [])"), ElementsAre(row("")));
+}
+
+TEST(Chunking, OneTextIsOneValue) {
+  EXPECT_THAT(rows_of(R"({"words": "x", "isolate_words": true})", {"word"}),
+              ElementsAre(R"({"isolate_words": true, "words": ["x"]})"));
+}
+
+TEST(Chunking, WhatIsInsideOfTheLastLevelAreFieldsOfItsRow) {
+  EXPECT_THAT(rows_of(R"({"words": {"x": {"n": 1}, "y": null}, "isolate_words": true})", {"word"}),
+              ElementsAre(R"({"isolate_words": true, "words": ["x"], "n": 1})",
+                          R"({"isolate_words": true, "words": ["y"]})"));
+}
+
 TEST(Chunking, DatesNeedNoChunkableAttribute) {
   EXPECT_THAT(rows_of(R"({"period": "last_2_days", "isolate_days": true, "k": 1})", {}),
               ElementsAre(R"({"k": 1, "date_list": ["2026-11-22"]})",
@@ -193,11 +220,15 @@ TEST(Chunking, DatesNeedNoChunkableAttribute) {
               ElementsAre(R"({"date_list": ["2026-11-23"]})", R"({"date_list": ["2026-11-24"]})"));
   EXPECT_THAT(rows_of(R"({"st_date": "2026-02-28", "en_date": "2026-03-01"})", {}),
               ElementsAre(R"({"date_list": ["2026-02-28", "2026-03-01"]})"));
+  EXPECT_THAT(rows_of(R"({"period": "last_2_days", "isolate_days": false})", {}),
+              ElementsAre(R"({"date_list": ["2026-11-22", "2026-11-23"]})"));
   EXPECT_THAT(rows_of(R"({"en_date": "2026-03-01"})", {}),
               ElementsAre(R"({"en_date": "2026-03-01"})"));
 }
 
 TEST(Chunking, ALaterValueTakesThePlaceOfTheEarlierKey) {
+  EXPECT_THAT(rows_of(R"({"n": 0, "topics": {"a": {"n": 1, "m": 2}}, "isolate_topics": true})"),
+              ElementsAre(R"({"n": 1, "isolate_topics": true, "topics": ["a"], "m": 2})"));
   EXPECT_THAT(
       rows_of(R"({"words": "raw", "z": 1, "date_list": 0, "period": "today",
                           "topics": {"t": {"words": ["a", "b"], "isolate_words": true, "topics": "mine", "z": 2}}})"),

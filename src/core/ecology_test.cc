@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "core/ecology.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
+#include <utility>
 
 #include "core/json_text.h"
 
@@ -55,6 +58,17 @@ TEST(Comparison, AllForms) {
   for (const auto* text : {"", "LE", "=<", "add", "__le"}) EXPECT_FALSE(comparison_named(text));
 }
 
+TEST(Comparison, HoldsAsItIsWritten) {
+  const std::pair<Comparison, std::array<bool, 3>> of_below_equal_above[] = {
+      {Comparison::lt, {true, false, false}}, {Comparison::le, {true, true, false}},
+      {Comparison::eq, {false, true, false}}, {Comparison::ne, {true, false, true}},
+      {Comparison::ge, {false, true, true}},  {Comparison::gt, {false, false, true}}};
+  for (const auto& [comparison, expected] : of_below_equal_above)
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(holds(4 + i, comparison, 5), expected[static_cast<std::size_t>(i)])
+          << static_cast<int>(comparison) << " of " << 4 + i;
+}
+
 TEST(ReadHealthMetric, NameIsAnAliasOfMetricName) {
   const auto read = read_health_metric(
       "m", object(R"({"details": {"Name": "CPU", "Namespace": "AWS/RDS"}, "feelings": {"4": 1},
@@ -78,9 +92,23 @@ TEST(ReadHealthMetric, NeighboursOnlyDecideTheOrder) {
                           "feeling_comparison_operator": "le"})"),
       "labourer 'f': health_metrics 'cpu': status 3 (5) can never be reached behind status 4 (10)\n"
       "  feelings are compared from the best status down: each next one must be easier to fulfil");
-  EXPECT_NE(complaint(R"({"details": {}, "feelings": {"4": 50, "3": 75},
-                          "feeling_comparison_operator": ">="})"),
-            "accepted");
+  const auto accepts = [](std::string_view comparison, std::string_view feelings) {
+    return complaint(fmt::format(
+               R"({{"details": {{}}, "feelings": {}, "feeling_comparison_operator": "{}"}})",
+               feelings, comparison)) == "accepted";
+  };
+  for (const auto* above : {">", ">="}) {
+    EXPECT_FALSE(accepts(above, R"({"4": 50, "3": 75})")) << above;
+    EXPECT_TRUE(accepts(above, R"({"4": 75, "3": 50})")) << above;
+  }
+  for (const auto* below : {"<", "<="}) {
+    EXPECT_FALSE(accepts(below, R"({"4": 75, "3": 50})")) << below;
+    EXPECT_TRUE(accepts(below, R"({"4": 50, "3": 75})")) << below;
+  }
+  for (const auto* either : {"==", "!="}) {
+    EXPECT_TRUE(accepts(either, R"({"4": 75, "3": 50})")) << either;
+    EXPECT_TRUE(accepts(either, R"({"4": 50, "3": 75})")) << either;
+  }
 }
 
 TEST(ReadHealthMetric, NoData) {
@@ -95,13 +123,15 @@ TEST(ReadHealthMetric, NoData) {
   EXPECT_FALSE(read("null")->no_data);
   EXPECT_EQ(read("0")->no_data, 0);
   EXPECT_EQ(read("\"4\"")->no_data, 4);
-  for (const auto* wrong : {"5", "-1", "2.5", "\"first\"", "true", "[]"})
+  EXPECT_EQ(read("\" 4 \"")->no_data, 4);
+  for (const auto* wrong : {"5", "-1", "\"4x\"", "\" \"", "2.5", "\"first\"", "true", "[]"})
     EXPECT_FALSE(read(wrong)) << wrong;
 }
 
 TEST(ReadHealthMetric, NamesWhatIsWrong) {
   EXPECT_EQ(
-      complaint(R"({"details": {}, "feelings": {"4": 1}, "feeling_comparison_operator": "=<"})"),
+      complaint(
+          R"({"details": {}, "feelings": {"4": 1, "3": 0}, "feeling_comparison_operator": "=<"})"),
       "labourer 'f': health_metrics 'cpu': feeling_comparison_operator '=<' is no comparison\n"
       "  known: < <= == != >= >, or lt le eq ne ge gt");
   EXPECT_EQ(complaint(R"({"feelings": {"4": 1}, "feeling_comparison_operator": "<"})"),

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "core/job_schema.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <string>
 
 #include "core/json_text.h"
 
@@ -28,6 +31,11 @@ TEST(JobSchemaTest, VariantsAndTheDefault) {
   ASSERT_FALSE(unknown);
   EXPECT_THAT(unknown.error().text(), HasSubstr("unknown job_schema_name 'by_wrod'"));
   EXPECT_THAT(unknown.error().hint, HasSubstr("by_word"));
+  EXPECT_EQ(
+      JobSchema::from_config({{"job_schema_variants", {{"default", {}}, {"a", {}}}}}, "by_word")
+          .error()
+          .text(),
+      "unknown job_schema_name 'by_word'\n  known: default, a");
   EXPECT_EQ(JobSchema::from_config({}, "by_word").error().text(),
             "unknown job_schema_name 'by_word'\n  known: default");
   EXPECT_THAT(JobSchema::from_config(parse_json(R"({"job_schema": {}})")->as_object(), "")->attrs(),
@@ -64,6 +72,50 @@ TEST(JobSchemaTest, AnAttributeThatIsNotItsOwnIsAskedForByItsFlagsAlone) {
   for (const auto* no : {"{}", R"({"isolate_words": false})", R"({"max_word_per_batch": 0})",
                          R"({"words": {"a": {"isolate_letters": true}}})"})
     EXPECT_FALSE(asks(no)) << no;
+}
+
+TEST(JobSchemaTest, KnowsWhatIsInside) {
+  const auto schema = JobSchema::create({"topic", "word"});
+  ASSERT_TRUE(schema);
+  EXPECT_EQ(schema->get_next_chunkable_attr("topic"), "word");
+  EXPECT_EQ(schema->get_next_chunkable_attr("topics"), "word");
+  EXPECT_EQ(schema->get_next_chunkable_attr("word"), std::nullopt);
+  EXPECT_EQ(schema->get_next_chunkable_attr("letter"), std::nullopt);
+}
+
+TEST(JobSchemaTest, TheSingularAsksForBatchesToo) {
+  const auto schema = JobSchema::create({"word"});
+  ASSERT_TRUE(schema);
+  EXPECT_TRUE(
+      schema->needs_chunking("word", parse_json(R"({"max_word_per_batch": 2})")->as_object()));
+}
+
+TEST(Plural, OfNothingButTheLetterIsTheLetter) {
+  EXPECT_EQ(plural("word"), "words");
+  EXPECT_EQ(plural("words"), "words");
+  EXPECT_EQ(plural("sss"), "s");
+}
+
+TEST(FlatValues, AreWhatNeedsNoLookInside) {
+  const auto values = [](std::string_view text) {
+    const json::value value = *parse_json(text);
+    const auto flat = FlatValues::validate_list_of_vals(value);
+    if (!flat) return flat.error().message;
+    std::string joined = fmt::format("{}:", flat->size());
+    for (std::int64_t i = 0; i < flat->size(); ++i) {
+      joined += ' ';
+      flat->append(i, joined);
+    }
+    return joined;
+  };
+  EXPECT_EQ(values(R"(["a", 1, 2.5, true])"), R"(4: "a" 1 2.5 true)");
+  EXPECT_EQ(values(R"({"a": null, "b": null})"), R"(2: "a" "b")");
+  EXPECT_EQ(values(R"({"a": {"b": 1}})"), R"(1: {"a": {"b": 1}})");
+  EXPECT_EQ(values("[]"), "0:");
+  EXPECT_EQ(values(R"(["a", ["b"]])"), "[1]: a list among values that are to be flat");
+  EXPECT_EQ(values("[null]"), "[0]: null among values that are to be flat");
+  EXPECT_EQ(values(R"({"a": null, "b": 1})"), ".b: the number 1 among values that are to be flat");
+  EXPECT_EQ(values("7"), ": the number 7 is neither a list nor an object");
 }
 
 TEST(JobSchemaTest, ThePluralOfAPluralIsLookedIntoWhenAskedByThePlural) {

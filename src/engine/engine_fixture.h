@@ -24,7 +24,8 @@ namespace sosw::engine {
 class RefusingStore final : public simulation::ModelStore {
  public:
   using ModelStore::ModelStore;
-  std::atomic<bool> refuse_release = false, refuse_exchange = false, refuse_cancel = false;
+  std::atomic<bool> refuse_release = false, refuse_exchange = false, refuse_cancel = false,
+                    refuse_gate = false;
   std::function<void()> before_release, before_exchange;  // called once
   std::function<void(Exchanged&)> after_exchange = [](Exchanged&) {};
   // nullopt: as the model does.
@@ -52,6 +53,11 @@ class RefusingStore final : public simulation::ModelStore {
   Result<std::int64_t> cancel(std::string_view job_id, std::int64_t at_most, Time now) override {
     if (refuse_cancel) return full();
     return ModelStore::cancel(job_id, at_most, now);
+  }
+  Result<void> gate(std::string_view labourer_id, std::optional<bool> paused,
+                    std::optional<std::string> blocked) override {
+    if (refuse_gate) return full();
+    return ModelStore::gate(labourer_id, paused, std::move(blocked));
   }
   Result<std::vector<Task>> tasks(const TaskQuery& query) override {
     if (auto answer = answer_tasks(query)) return *std::move(answer);

@@ -91,6 +91,8 @@ TEST_F(OrchestratorTest, NoDataHoldsTheLastValueForTenMinutesThenCountsAsModerat
   EXPECT_EQ(ecology_.status(labourers_.at("w"), clock_.now()), 4);
   clock_.advance(601);
   EXPECT_EQ(ecology_.status(labourers_.at("w"), clock_.now()), 2);
+  clock_.advance(-1202);  // set back behind the answer: as old as if it were ahead
+  EXPECT_EQ(ecology_.status(labourers_.at("w"), clock_.now()), 2);
   labourers_.at("w").health_metrics["cpu"].no_data = 0;
   EXPECT_EQ(ecology_.status(labourers_.at("w"), clock_.now()), 0);
 }
@@ -214,6 +216,70 @@ TEST_F(OrchestratorTest, ABlockedLabourerIsProbedWithOneTaskAndOpensWhenItWorks)
   EXPECT_EQ(pass().started, 1);
   EXPECT_EQ(store_.status()->at("w").blocked, "");
   EXPECT_EQ(pass().started, 3);
+}
+
+TEST_F(OrchestratorTest, ABlockThatCannotBeStoredIsFoundAgainByTheNextProbe) {
+  add_tasks("w", 1);
+  invoker_.script({Outcome::rejected_labourer, Outcome::rejected_labourer});
+  store_.refuse_gate = true;
+  const auto refused = pass();
+  EXPECT_TRUE(orchestrator_.take_alarms().empty());
+  EXPECT_EQ(store_.status()->at("w").blocked, "");
+  EXPECT_EQ(pass().started, 0);  // held back all the same
+  store_.refuse_gate = false;
+  clock_.set(*refused.next);
+  pass();
+  EXPECT_EQ(orchestrator_.take_alarms().size(), 1u);
+  EXPECT_EQ(store_.status()->at("w").blocked, "scripted");
+}
+
+TEST_F(OrchestratorTest, AGateThatCannotBeOpenedIsOpenedByTheNextThatRuns) {
+  const auto ids = add_tasks("w", 2);
+  invoker_.script({Outcome::rejected_labourer, Outcome::rejected_labourer});
+  const auto refused = pass();
+  clock_.set(*refused.next);
+  store_.refuse_gate = true;
+  const auto probed = pass();
+  EXPECT_EQ(probed.started, 1);
+  ASSERT_EQ(probed.skipped.size(), 1u);
+  EXPECT_EQ(probed.skipped[0].reason, "disk full");
+  EXPECT_EQ(store_.status()->at("w").blocked, "scripted");
+  store_.refuse_gate = false;
+  orchestrator_.look_at_gates(*store_.status());
+  EXPECT_EQ(pass({{Report::Kind::completed, ids[0], task(ids[0]).claim, {}, {}}}).started, 1);
+  EXPECT_EQ(store_.status()->at("w").blocked, "");
+}
+
+TEST_F(OrchestratorTest, ComesBackWhenTheFirstOfThoseHeldBackMayRun) {
+  labourers_.emplace("v", labourer("v", 4));
+  add_tasks("v", 1);
+  add_tasks("w", 1);
+  const auto next_of = [&](std::vector<std::string_view> which) {
+    return orchestrator_.orchestrate(labourers_, which, {})->next;
+  };
+  invoker_.script({Outcome::rejected, Outcome::rejected});
+  const auto v = next_of({"v"});
+  ASSERT_TRUE(v);
+  clock_.advance(0.05);
+  EXPECT_EQ(next_of({"w"}), v);  // both are held, and v is free before w
+  EXPECT_EQ(next_of({"w", "v"}), v);
+  EXPECT_EQ(next_of({"v", "w"}), v);
+  EXPECT_EQ(next_of({"w"}), after(clock_.now(), 0.1));  // nothing was asked of v
+}
+
+TEST_F(OrchestratorTest, DoesNotComeBackForALabourerThatIsIllNow) {
+  add_tasks("w", 1);
+  invoker_.script({Outcome::rejected});
+  const auto refused = pass();
+  ASSERT_TRUE(refused.next);
+  labourers_.at("w").health_metrics["cpu"] =
+      *read_health_metric("cpu", {{"details", {{"MetricName", "CPU"}}},
+                                  {"feelings", {{"4", 25}}},
+                                  {"feeling_comparison_operator", "<="}});
+  clock_.set(*refused.next);
+  const auto ill = pass();  // nobody knows yet how it feels
+  EXPECT_EQ(ill.started, 0);
+  EXPECT_EQ(ill.next, std::nullopt);
 }
 
 TEST_F(OrchestratorTest, AnUnknownOutcomeKeepsTheClaim) {
