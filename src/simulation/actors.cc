@@ -28,6 +28,7 @@ extern "C" {
 void __sanitizer_start_switch_fiber(void** fake_stack_save, const void* bottom, std::size_t size);
 void __sanitizer_finish_switch_fiber(void* fake_stack_save, const void** bottom_old,
                                      std::size_t* size_old);
+void __asan_unpoison_memory_region(const volatile void* begin, std::size_t size);
 }
 #endif
 #ifdef SOSW_TSAN
@@ -44,7 +45,12 @@ namespace {
 
 namespace context = boost::context;
 
+// The sanitizers' frames are several times as large, and no page guards the end.
+#if defined(SOSW_ASAN) || defined(SOSW_TSAN)
+constexpr std::size_t kStack = 1024 * 1024;
+#else
 constexpr std::size_t kStack = 256 * 1024;
+#endif
 
 // Thrown out of pause(). Nobody catches it but the actor itself: it is no std::exception.
 struct Crash {};
@@ -61,7 +67,14 @@ class StackPool {
     free_.pop_back();
     return stack;
   }
-  void give(context::stack_context stack) { free_.push_back(stack); }
+  void give(context::stack_context stack) {
+#ifdef SOSW_ASAN
+    // A fiber is left for good from its outermost frames, which never return: what surrounds their
+    // variables would still be forbidden to the next one.
+    __asan_unpoison_memory_region(static_cast<char*>(stack.sp) - stack.size, stack.size);
+#endif
+    free_.push_back(stack);
+  }
 
  private:
   context::fixedsize_stack allocator_{kStack};
