@@ -14,16 +14,42 @@
 namespace sosw::simulation {
 namespace {
 
-constexpr auto kGuardNames = std::to_array<std::string_view>(
-    {"claim_position",    "claim_attempts",       "claim_completed", "claim_repeat",
-     "lease_holder",      "lease_name",           "lease_epoch",     "lease_seq",
-     "lease_pending",     "delivery_not_outcome", "release_claim",   "release_started",
-     "release_completed", "release_late",         "start_fence",     "start_nonce",
-     "claim_token",       "complete_claim",       "fail_claim",      "report_same",
-     "late_kept",         "late_position",        "silent",          "letter",
-     "letter_kind",       "letter_transaction",   "expire_same",     "expire_absent",
-     "requeue_same",      "requeue_absent",       "archive_same",    "archive_absent",
-     "replay_dead"});
+constexpr auto kGuardNames = std::to_array<std::string_view>({"claim_position",
+                                                              "claim_attempts",
+                                                              "claim_completed",
+                                                              "claim_started",
+                                                              "claim_repeat",
+                                                              "lease_holder",
+                                                              "lease_name",
+                                                              "lease_epoch",
+                                                              "lease_seq",
+                                                              "lease_pending",
+                                                              "delivery_not_outcome",
+                                                              "release_claim",
+                                                              "release_started",
+                                                              "release_completed",
+                                                              "release_late",
+                                                              "start_fence",
+                                                              "start_nonce",
+                                                              "claim_token",
+                                                              "complete_claim",
+                                                              "fail_claim",
+                                                              "fail_ends",
+                                                              "report_same",
+                                                              "late_kept",
+                                                              "late_position",
+                                                              "silent",
+                                                              "letter",
+                                                              "letter_kind",
+                                                              "letter_transaction",
+                                                              "expire_same",
+                                                              "expire_absent",
+                                                              "expire_done",
+                                                              "requeue_same",
+                                                              "requeue_absent",
+                                                              "archive_same",
+                                                              "archive_absent",
+                                                              "replay_dead"});
 static_assert(kGuardNames.size() == static_cast<std::size_t>(ModelGuard::replay_dead) + 1);
 
 constexpr auto kCuts = std::to_array<ModelCut>({

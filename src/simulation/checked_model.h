@@ -18,6 +18,7 @@ enum class ModelGuard : std::uint8_t {
   claim_position,        // a claim compares the position that was read
   claim_attempts,        // ... and the attempts
   claim_completed,       // ... and takes nothing that is completed
+  claim_started,         // ... and forgets that an earlier claim was started
   claim_repeat,          // an unanswered claim is repeated until it is answered, never given up
   lease_holder,          // a claim compares the holder of the lease
   lease_name,            // ... which is another one for each run of an Orchestrator
@@ -34,6 +35,7 @@ enum class ModelGuard : std::uint8_t {
   claim_token,           // the table of reports tells an older claim from the current one
   complete_claim,        // the first write of a completion compares the claim
   fail_claim,            // ... of a failure
+  fail_ends,             // a failure of the running claim ends its attempt at once
   report_same,    // a report that was decided by the table is written to the row that was read
   late_kept,      // a completion of an older claim is remembered
   late_position,  // a late completion takes the task out of the queue
@@ -43,6 +45,7 @@ enum class ModelGuard : std::uint8_t {
   letter_transaction,  // a letter goes in the transaction that settles it
   expire_same,         // an expiry moves the row that was read
   expire_absent,       // ... to a table where it is not
+  expire_done,         // ... and makes nothing done but what has a kept completion
   requeue_same,        // a retry moves the row that was read (attempts and due time)
   requeue_absent,      // ... to a table where it is not
   archive_same,        // archiving moves the row that was read

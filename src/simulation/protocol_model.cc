@@ -114,6 +114,9 @@ const char* ProtocolModel::invariant(const ModelState& s) const {
     if (task.recorded && !kept) return "completion_kept";
     if (row.state == State::dead && (row.attempts < bounds_.attempts || row.late))
       return "dead_only_when_used_up";
+    // Else no delivery of the current claim could ever start.
+    if (row.state == State::running && row.started && (task.ran & bit(row.token)) == 0)
+      return "started_by_its_claim";
   }
   if (bounds_.orchestrators > 0 && running > bounds_.limit) return "limit";
   return nullptr;
@@ -144,7 +147,8 @@ void ProtocolModel::tidy(ModelState& s) const {
         task.row.attempts = task.claims = task.forgotten = task.given = 0;
       continue;
     }
-    if (state == State::queued) task.row.started = task.row.failed = false;
+    if (state == State::queued) task.row.failed = false;
+    if (state == State::queued && on(G::claim_started)) task.row.started = false;
     for (int k = 1; k <= task.claims; ++k) {
       if (state == State::running && task.row.token == k) continue;
       const auto rest = static_cast<std::uint8_t>(~bit(k));
@@ -212,8 +216,14 @@ void ProtocolModel::change(ModelState& s, int t, Event event, State from, const 
            static_cast<unsigned>(to.state) &
        1) == 0)
     break_invariant("permitted");
-  const ModelRow before = s.tasks[static_cast<std::size_t>(t)].row;
-  s.tasks[static_cast<std::size_t>(t)].row = to;
+  ModelTask& task = s.tasks[static_cast<std::size_t>(t)];
+  const auto counts_as_done = [](State state) {
+    return state == State::completed || state == State::done;
+  };
+  if (counts_as_done(to.state) && !counts_as_done(task.row.state) && task.said_done == 0)
+    break_invariant("done_was_said");
+  const ModelRow before = task.row;
+  task.row = to;
   const auto age = [&](auto& one, bool compared) {
     if (one.task != t || one.stale) return;
     if (compared) {
@@ -257,7 +267,8 @@ bool ProtocolModel::move(ModelState& s, int t, Event event, const ModelRow& copy
   if (absent && taken) return false;
   if (table_of(base.state) != table_of(copy.state) && !taken) break_invariant("one_place");
   if (target == Table::closed && taken) break_invariant("closed_once");
-  to.old = to.started = to.parked = false;
+  to.old = to.parked = false;
+  if (on(G::claim_started)) to.started = false;  // as good as: the next claim does
   change(s, t, event, copy.state, to);
   return true;
 }
@@ -416,7 +427,8 @@ bool ProtocolModel::claim_row(ModelState& s, int t, int attempts) {
   to.state = State::running;
   to.attempts = static_cast<std::uint8_t>(attempts + 1);
   to.token = ++task.claims;
-  to.old = to.started = to.failed = to.parked = false;
+  to.old = to.failed = to.parked = false;
+  if (on(G::claim_started)) to.started = false;
   // What it read was queued; a mistake shows in the other invariants.
   change(s, t, Event::claim, State::queued, to);
   return true;
@@ -710,9 +722,12 @@ void ProtocolModel::report(const ModelState& s, int i, int t, int k, Report::Kin
   const bool first =
       row.state == State::running && (compared ? row.token == k && !bounds_.python_workers : true);
   if (first) {
-    write_report(next, t, k,
-                 report_effect(kind, {.state = State::running, .claim = ClaimMatch::current}),
-                 {.state = State::running});
+    ReportEffect does =
+        report_effect(kind, {.state = State::running, .claim = ClaimMatch::current});
+    if (!on(G::fail_ends)) does.end_attempt = false;
+    write_report(next, t, k, kind, does, {.state = State::running});
+    if (next.tasks[static_cast<std::size_t>(t)].row.state == State::running)
+      break_invariant("own_report_ends_attempt");
     emit(next, label(completes ? "records a completion" : "records a failure"));
     return;
   }
@@ -752,21 +767,24 @@ void ProtocolModel::put_letter(ModelState& s, int t, int k, Report::Kind kind) {
 // Does what the table says about `copy`, which may be an old one.
 bool ProtocolModel::apply_report(ModelState& s, int t, int k, Report::Kind kind,
                                  const ModelRow& copy) {
-  return write_report(s, t, k, effect(copy, k, kind), copy);
+  return write_report(s, t, k, kind, effect(copy, k, kind), copy);
 }
 
-bool ProtocolModel::write_report(ModelState& s, int t, int k, const ReportEffect& does,
-                                 const ModelRow& copy) {
+bool ProtocolModel::write_report(ModelState& s, int t, int k, Report::Kind kind,
+                                 const ReportEffect& does, const ModelRow& copy) {
   ModelTask& task = s.tasks[static_cast<std::size_t>(t)];
   const Table table = table_of(copy.state);
   if (table == Table::retry) {
     ModelRow to = copy;
     to.state = State::done;
+    if (does.end_attempt) break_invariant("permitted");  // none runs
+    if (does.end_attempt) break_invariant("permitted");  // none runs
     if (!does.complete || !move(s, t, Event::complete, copy, to, true, true)) return false;
     task.recorded = task.finished = true;
     return true;
   }
   if (table_of(task.row.state) != table) return false;
+  if (kind == Report::Kind::completed) task.recorded = true;  // whatever becomes of it
   // An update sets single attributes of the row that is there.
   ModelRow to = task.row;
   const bool ends_other = task.row.state == State::running && task.row.token != k;
@@ -775,7 +793,7 @@ bool ProtocolModel::write_report(ModelState& s, int t, int k, const ReportEffect
     to.parked = task.row.state == State::queued && !on(G::late_position);
     if (ends_other && !bounds_.python_workers) break_invariant("report_ends_its_claim");
     change(s, t, Event::complete, copy.state, to);
-    task.recorded = task.finished = true;
+    task.finished = true;
   } else if (does.end_attempt) {
     to.state = State::failed;
     to.failed = true;
@@ -787,7 +805,6 @@ bool ProtocolModel::write_report(ModelState& s, int t, int k, const ReportEffect
   } else if (does.keep_late) {
     to.late = true;
     change(s, t, Event::complete, copy.state, to);
-    task.recorded = true;
   }
   return true;
 }
@@ -841,7 +858,8 @@ bool ProtocolModel::finish(ModelState& s, const Scavenger& work) {
     case Scavenger::At::idle:
       return false;
     case Scavenger::At::expire: {
-      to.state = closes_[work.copy.late ? 1 : 0] ? State::done : fate_[work.copy.attempts];
+      to.state = closes_[work.copy.late || !on(G::expire_done) ? 1 : 0] ? State::done
+                                                                        : fate_[work.copy.attempts];
       if (work.copy.state == State::running) to.silent = true;
       const ModelTask before = task;
       if (!move(s, t, Event::expire, work.copy, to, true, on(G::expire_absent))) return false;

@@ -59,7 +59,8 @@ class ProtocolModel {
 
   void report(const ModelState& s, int i, int t, int k, Report::Kind kind);
   bool apply_report(ModelState& s, int t, int k, Report::Kind kind, const ModelRow& copy);
-  bool write_report(ModelState& s, int t, int k, const ReportEffect& does, const ModelRow& copy);
+  bool write_report(ModelState& s, int t, int k, Report::Kind kind, const ReportEffect& does,
+                    const ModelRow& copy);
   void put_letter(ModelState& s, int t, int k, Report::Kind kind);
   ReportEffect effect(const ModelRow& row, int k, Report::Kind kind) const;
 

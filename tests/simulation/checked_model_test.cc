@@ -109,6 +109,7 @@ void PrintTo(const Planted& planted, std::ostream* out) { *out << title(planted)
 
 const std::vector<Planted> kPlanted = {
     {{G::claim_attempts}, "claiming", "attempts_exact"},
+    {{G::claim_started}, "one task", "started_by_its_claim"},
     {{G::lease_seq}, "claiming", "limit"},
     {{G::lease_pending}, "claiming", "limit"},
     {{G::delivery_not_outcome}, "python claiming", "started_is_not_given_back"},
@@ -121,6 +122,7 @@ const std::vector<Planted> kPlanted = {
     {{G::claim_token}, "settling", "report_ends_its_claim"},
     {{G::complete_claim}, "settling", "report_ends_its_claim"},
     {{G::fail_claim}, "settling", "report_ends_its_claim"},
+    {{G::fail_ends}, "one task", "own_report_ends_attempt"},
     {{G::report_same}, "settling", "report_ends_its_claim"},
     {{G::late_kept}, "settling", "completion_kept"},
     {{G::late_position}, "settling", "finished_never_starts"},
@@ -129,6 +131,7 @@ const std::vector<Planted> kPlanted = {
     {{G::letter_kind}, "python workers", "completion_kept"},
     {{G::letter_transaction}, "settling", "completion_kept"},
     {{G::expire_same}, "settling", "finished_stays_finished"},
+    {{G::expire_done}, "one task", "done_was_said"},
     {{G::requeue_same}, "settling", "one_place"},
     {{G::replay_dead}, "replaying", "finished_stays_finished"},
     // Guards that stand for each other: none of them is missed alone (below).
