@@ -46,7 +46,7 @@ TEST_F(Meta, writes_a_row) {
   MetaHandler meta({}, [] { return kNow; });
   EXPECT_TRUE(meta.post("t", "imported", {{"rows", 5}}));
   ASSERT_THAT(operations(), ElementsAre("DescribeTable", "PutItem"));
-  const auto put = calls()[1].input;
+  const auto put = calls()[1].params;
   EXPECT_EQ(put.at("TableName"), "sosw_tasks_meta");
   EXPECT_EQ(put.at("Item"), (json::object{{"task_id", {{"S", "t"}}},
                                           {"created_at", {{"N", "1548928800.25"}}},
@@ -61,7 +61,7 @@ TEST_F(Meta, takes_the_next_moment_when_this_one_is_taken) {
   std::vector<std::string> times;
   on_call = [&, describe = on_call](const Call& call) {
     if (call.operation != "PutItem") return describe(call);
-    times.push_back(json::value_to<std::string>(call.input.at("Item").at("created_at").at("N")));
+    times.push_back(json::value_to<std::string>(call.params.at("Item").at("created_at").at("N")));
     return times.size() < 3 ? refusal("ConditionalCheckFailedException") : describe(call);
   };
   MetaHandler meta({}, [] { return kNow; });
@@ -136,7 +136,7 @@ class CloseTask : public testing::PlayedAws {};
 TEST_F(CloseTask, sets_completed_at_of_a_task_that_is_there) {
   EXPECT_TRUE(close_task({{"task_id", "t"}}));
   ASSERT_THAT(operations(), ElementsAre("UpdateItem"));
-  const auto input = calls()[0].input;
+  const auto input = calls()[0].params;
   EXPECT_EQ(input.at("TableName"), "sosw_tasks");
   EXPECT_EQ(input.at("Key"), (json::object{{"task_id", {{"S", "t"}}}}));
   EXPECT_EQ(input.at("ConditionExpression"),
@@ -149,7 +149,7 @@ TEST_F(CloseTask, sets_completed_at_of_a_task_that_is_there) {
 
 TEST_F(CloseTask, closes_the_run_of_the_claim_only) {
   EXPECT_TRUE(close_task({{"task_id", "t"}, {"claim", "c1580486400-7-3"}}));
-  const auto input = calls()[0].input;
+  const auto input = calls()[0].params;
   EXPECT_EQ(input.at("ConditionExpression"),
             "attribute_exists(#key) AND attribute_not_exists(completed_at) AND claim = :claim AND "
             "greenfield = :greenfield");
@@ -167,8 +167,8 @@ TEST_F(CloseTask, tells_what_it_did_not_close) {
   EXPECT_THROW(close_task({{"task_id", "t"}}, "other"), AwsError);
   set("STAGE", "test");
   EXPECT_THROW(close_task({{"id", "t"}}, "", "id"), AwsError);
-  EXPECT_EQ(calls().back().input.at("TableName"), "autotest_sosw_tasks");
-  EXPECT_EQ(calls().back().input.at("Key"), (json::object{{"id", {{"S", "t"}}}}));
+  EXPECT_EQ(calls().back().params.at("TableName"), "autotest_sosw_tasks");
+  EXPECT_EQ(calls().back().params.at("Key"), (json::object{{"id", {{"S", "t"}}}}));
 }
 
 // ------------------------------------------------------------------------------------------------

@@ -56,13 +56,13 @@ TEST_F(Config, uses_the_tables_of_tests_in_a_test) {
   DynamoConfig(true, {{"table_name", "config"}}).update_config("n", {{"a", 1}});
   DynamoConfig().get_credentials_by_prefix("db");
   ASSERT_THAT(calls(), SizeIs(3));
-  EXPECT_EQ(calls()[0].input.at("TableName"), "autotest_config");
-  EXPECT_EQ(calls()[1].input.at("TableName"), "config");
-  EXPECT_EQ(calls()[1].input.at("Key"),
+  EXPECT_EQ(calls()[0].params.at("TableName"), "autotest_config");
+  EXPECT_EQ(calls()[1].params.at("TableName"), "config");
+  EXPECT_EQ(calls()[1].params.at("Key"),
             (json::object{{"env", {{"S", "dev"}}}, {"config_name", {{"S", "n"}}}}));
-  EXPECT_EQ(calls()[1].input.at("ExpressionAttributeValues"),
+  EXPECT_EQ(calls()[1].params.at("ExpressionAttributeValues"),
             (json::object{{":config_value", {{"S", R"({"a":1})"}}}}));
-  EXPECT_EQ(calls()[2].input.at("ExpressionAttributeValues").at(":env").at("S"), "dev");
+  EXPECT_EQ(calls()[2].params.at("ExpressionAttributeValues").at(":env").at("S"), "dev");
   EXPECT_THROW(DynamoConfig(true, {{"dynamo_client_config", {{"table_name", "prod"}}}}),
                AssertionError);
 }
@@ -70,20 +70,20 @@ TEST_F(Config, uses_the_tables_of_tests_in_a_test) {
 TEST_F(Config, stores_texts_as_they_are) {
   DynamoConfig().update_config("n", "plain");
   ASSERT_THAT(operations(), ElementsAre("UpdateItem"));
-  EXPECT_EQ(calls()[0].input.at("ExpressionAttributeValues").at(":config_value").at("S"), "plain");
-  EXPECT_EQ(calls()[0].input.at("Key").at("env").at("S"), "production");
+  EXPECT_EQ(calls()[0].params.at("ExpressionAttributeValues").at(":config_value").at("S"), "plain");
+  EXPECT_EQ(calls()[0].params.at("Key").at("env").at("S"), "production");
 }
 
 TEST_F(Config, finds_credentials_over_all_pages) {
   on_call = [](const Call& call) {
-    if (!call.input.contains("ExclusiveStartKey"))
+    if (!call.params.contains("ExclusiveStartKey"))
       return reply({{"Items", json::array{row("db_user", "john")}},
                     {"LastEvaluatedKey", {{"config_name", {{"S", "db_user"}}}}}});
     return reply({{"Items", json::array{row("db_port", "5432")}}});
   };
   EXPECT_EQ(DynamoConfig().get_credentials_by_prefix("db"),
             (json::object{{"user", "john"}, {"port", 5432}}));
-  EXPECT_EQ(calls()[1].input.at("ExclusiveStartKey"),
+  EXPECT_EQ(calls()[1].params.at("ExclusiveStartKey"),
             (json::object{{"config_name", {{"S", "db_user"}}}}));
 }
 
@@ -96,7 +96,7 @@ HttpReply parameter(std::string_view type, std::string_view value) {
 TEST_F(Config, reads_parameters) {
   on_call = [](const Call&) { return parameter("SecureString", R"({"a": 1})"); };
   EXPECT_EQ(SsmConfig().get_config("n"), (json::object{{"a", 1}}));
-  EXPECT_EQ(calls()[0].input, (json::object{{"Name", "n"}, {"WithDecryption", true}}));
+  EXPECT_EQ(calls()[0].params, (json::object{{"Name", "n"}, {"WithDecryption", true}}));
   on_call = [](const Call&) { return refusal("ParameterNotFound"); };
   EXPECT_EQ(SsmConfig().get_config("n"), json::object());
 }
@@ -104,8 +104,8 @@ TEST_F(Config, reads_parameters) {
 TEST_F(Config, reads_a_plain_parameter_without_the_key_but_no_cipher) {
   std::string type = "String";
   on_call = [&](const Call& call) {
-    return call.input.at("WithDecryption").as_bool() ? refusal("AccessDeniedException")
-                                                     : parameter(type, "value");
+    return call.params.at("WithDecryption").as_bool() ? refusal("AccessDeniedException")
+                                                      : parameter(type, "value");
   };
   EXPECT_EQ(SsmConfig().get_config("n"), "value");
   type = "SecureString";
@@ -115,11 +115,11 @@ TEST_F(Config, reads_a_plain_parameter_without_the_key_but_no_cipher) {
 TEST_F(Config, writes_parameters) {
   SsmConfig().update_config("n", {{"a", 1}}, "what it is", "SecureString");
   ASSERT_THAT(operations(), ElementsAre("PutParameter"));
-  EXPECT_EQ(calls()[0].input, (json::object{{"Name", "n"},
-                                            {"Value", R"({"a":1})"},
-                                            {"Type", "SecureString"},
-                                            {"Overwrite", true},
-                                            {"Description", "what it is"}}));
+  EXPECT_EQ(calls()[0].params, (json::object{{"Name", "n"},
+                                             {"Value", R"({"a":1})"},
+                                             {"Type", "SecureString"},
+                                             {"Overwrite", true},
+                                             {"Description", "what it is"}}));
   EXPECT_THROW(SsmConfig().update_config("n", "x", "", "Number"), ValueError);
 }
 
@@ -127,14 +127,14 @@ TEST_F(Config, finds_credentials_in_parameters_ten_at_a_time_over_all_pages) {
   on_call = [](const Call& call) {
     json::array list;
     if (call.operation == "DescribeParameters") {
-      const bool second = call.input.contains("NextToken");
+      const bool second = call.params.contains("NextToken");
       for (int i = second ? 8 : 0; i < (second ? 12 : 8); ++i)
         list.push_back(json::object{{"Name", "db_" + std::to_string(i)}});
       json::object page{{"Parameters", std::move(list)}};
       if (!second) page["NextToken"] = "more";
       return reply(page);
     }
-    for (const auto& name : call.input.at("Names").as_array())
+    for (const auto& name : call.params.at("Names").as_array())
       list.push_back({{"Name", name}, {"Value", name == "db_3" ? "None" : "secret"}});
     return reply({{"Parameters", std::move(list)}, {"InvalidParameters", json::array()}});
   };
@@ -145,10 +145,10 @@ TEST_F(Config, finds_credentials_in_parameters_ten_at_a_time_over_all_pages) {
   EXPECT_THAT(operations(), ElementsAre("DescribeParameters", "DescribeParameters", "GetParameters",
                                         "GetParameters"));
   EXPECT_EQ(
-      calls()[0].input.at("ParameterFilters"),
+      calls()[0].params.at("ParameterFilters"),
       (json::array{json::object{{"Key", "tag:Environment"}, {"Values", {"production"}}},
                    json::object{{"Key", "Name"}, {"Option", "BeginsWith"}, {"Values", {"db_"}}}}));
-  EXPECT_THAT(calls()[2].input.at("Names").as_array(), SizeIs(10));
+  EXPECT_THAT(calls()[2].params.at("Names").as_array(), SizeIs(10));
 }
 
 TEST_F(Config, misses_no_parameter_in_silence) {
@@ -164,14 +164,14 @@ TEST_F(Config, finds_secrets_over_all_pages) {
   on_call = [](const Call& call) {
     if (call.operation == "GetSecretValue")
       return reply(
-          {{"SecretString", "of " + json::value_to<std::string>(call.input.at("SecretId"))}});
-    if (!call.input.contains("NextToken"))
+          {{"SecretString", "of " + json::value_to<std::string>(call.params.at("SecretId"))}});
+    if (!call.params.contains("NextToken"))
       return reply({{"SecretList", {{{"Name", "a"}, {"ARN", "arn-a"}}}}, {"NextToken", "more"}});
     return reply({{"SecretList", {{{"Name", "b"}, {"ARN", "arn-b"}}}}});
   };
   EXPECT_EQ(SecretsManager().get_secrets_credentials("tag", "team"),
             (json::object{{"a", "of arn-a"}, {"b", "of arn-b"}}));
-  EXPECT_EQ(calls()[0].input.at("Filters"),
+  EXPECT_EQ(calls()[0].params.at("Filters"),
             (json::array{json::object{{"Key", "tag-value"}, {"Values", {"team"}}}}));
   EXPECT_THROW(SecretsManager().get_secrets_credentials("size", "x"), KeyError);
   EXPECT_THROW(SecretsManager().get_secrets_credentials("name", ""), KeyError);
@@ -195,7 +195,7 @@ TEST_F(Config, asks_the_first_source) {
   ConfigSource both(false, "SSM,Dynamo", {{"dynamo_config", {{"table_name", "dev-config"}}}});
   EXPECT_EQ(both.get_config("n"), "parameter");
   EXPECT_EQ(both.dynamo()->get_config("n"), "table");
-  EXPECT_EQ(calls().back().input.at("TableName"), "dev-config");
+  EXPECT_EQ(calls().back().params.at("TableName"), "dev-config");
   EXPECT_EQ(ConfigSource(false, "SSM").dynamo(), nullptr);
   EXPECT_THROW(ConfigSource(false, "File"), AssertionError);
   EXPECT_THROW(ConfigSource(false, "SSM", {{"ssm_config", 5}}), ValueError);

@@ -2,17 +2,19 @@
 // The file `config`: layers of configurations, the table they are stored in, figures and their
 // totals.
 #include "areas.h"
-#include "aws_peer.h"
 #include "core/config.h"
 #include "core/job_schema.h"
 #include "exceptions.h"
 #include "helpers_model.h"
 #include "sosw/config.h"
 #include "sosw/processor.h"
+#include "support/aws_peer.h"
 
 namespace sosw::golden {
 namespace {
 
+using sosw::testing::AwsPeer;
+using sosw::testing::AwsRequest;
 using sosw::testing::Variables;
 
 std::optional<std::string> text_in(const Case& what, std::string_view name) {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The file `siblings`.
 #include "areas.h"
-#include "aws_peer.h"
 #include "exceptions.h"
 #include "rows.h"
 #include "sdk/sibling_depth.h"
 #include "sosw/siblings.h"
+#include "support/aws_peer.h"
 
 namespace sosw::golden {
 namespace {
+
+using sosw::testing::AwsPeer;
+using sosw::testing::AwsRequest;
 
 constexpr std::string_view kArn = "arn:aws:lambda:us-west-2:123456789012:function:sosw_golden";
 constexpr auto kNow =

@@ -5,14 +5,17 @@
 #include <cctype>
 
 #include "areas.h"
-#include "aws_peer.h"
 #include "exceptions.h"
 #include "helpers_model.h"
 #include "rows.h"
 #include "sosw/sns.h"
+#include "support/aws_peer.h"
 
 namespace sosw::golden {
 namespace {
+
+using sosw::testing::AwsPeer;
+using sosw::testing::AwsRequest;
 
 std::string answer_to(const AwsRequest& request) {
   if (request.operation == "Publish") return "<MessageId>m</MessageId>";

@@ -4,7 +4,6 @@
 #include <regex>
 
 #include "areas.h"
-#include "aws_peer.h"
 #include "dynamo_model.h"
 #include "engine/worker_assistant.h"
 #include "exceptions.h"
@@ -13,10 +12,13 @@
 #include "sosw/app.h"
 #include "sosw/meta_handler.h"
 #include "sosw/worker.h"
+#include "support/aws_peer.h"
 
 namespace sosw::golden {
 namespace {
 
+using sosw::testing::AwsPeer;
+using sosw::testing::AwsRequest;
 using sosw::testing::Variables;
 
 json::object object_in(const Case& what, std::string_view name) {

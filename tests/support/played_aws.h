@@ -1,34 +1,28 @@
 // SPDX-License-Identifier: MIT
-// AWS in this process, for tests of what asks it: answers by operation, and keeps what it was
-// asked.
+// A fixture for tests of what asks AWS: the environment leads to a peer that answers as the test
+// says.
 #pragma once
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <boost/json.hpp>
 #include <functional>
-#include <mutex>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "support/http_server.h"
+#include "support/aws_peer.h"
 
 namespace sosw::testing {
 
 class PlayedAws : public ::testing::Test {
  protected:
-  struct Call {
-    std::string operation;
-    boost::json::object input;
-  };
+  using Call = AwsRequest;
 
   void SetUp() override {
     for (const auto* name : {"STAGE", "autotest", "AWS_LAMBDA_FUNCTION_NAME", "AWS_SESSION_TOKEN",
                              "AWS_SECURITY_TOKEN", "AWS_ENDPOINT_URL_DYNAMODB"})
       unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
-    set("AWS_ENDPOINT_URL", server_.url());
+    set("AWS_ENDPOINT_URL", peer_.url());
     set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     set("AWS_SECRET_ACCESS_KEY", "secret");
     set("AWS_REGION", "eu-west-1");
@@ -50,10 +44,7 @@ class PlayedAws : public ::testing::Test {
     return HttpReply{.body = "{}"};
   };
 
-  std::vector<Call> calls() {
-    const std::lock_guard lock(mutex_);
-    return calls_;
-  }
+  std::vector<Call> calls() { return peer_.requests(); }
   std::vector<std::string> operations() {
     std::vector<std::string> out;
     for (const auto& call : calls()) out.push_back(call.operation);
@@ -61,17 +52,7 @@ class PlayedAws : public ::testing::Test {
   }
 
  private:
-  HttpReply answer(const HttpRequest& request) {
-    const std::lock_guard lock(mutex_);
-    const auto& target = request.headers.at("x-amz-target");
-    calls_.push_back(
-        {target.substr(target.find('.') + 1), boost::json::parse(request.body).as_object()});
-    return on_call(calls_.back());
-  }
-
-  std::mutex mutex_;
-  std::vector<Call> calls_;
-  HttpServer server_{[this](const HttpRequest& request) { return answer(request); }};
+  AwsPeer peer_{AwsPeer::Replies([this](const Call& call) { return on_call(call); })};
 };
 
 }  // namespace sosw::testing

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "aws_peer.h"
+#include "support/aws_peer.h"
 
 #include <charconv>
+#include <utility>
 
-namespace sosw::golden {
+namespace sosw::testing {
 namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view kFunctions = "/2015-03-31/functions/";
 
 std::string decoded(std::string_view text) {
   std::string out;
@@ -82,48 +87,55 @@ AwsRequest of_form(std::string_view body) {
   return request;
 }
 
-AwsRequest read(const sosw::testing::HttpRequest& request) {
+AwsRequest read(const HttpRequest& request) {
   if (const auto target = request.headers.find("x-amz-target"); target != request.headers.end())
     return {target->second.substr(target->second.find('.') + 1),
             json::parse(request.body).as_object()};
-  constexpr std::string_view kFunctions = "/2015-03-31/functions/";
   if (!request.target.starts_with(kFunctions)) return of_form(request.body);
   const auto name = decoded(request.target.substr(kFunctions.size()));
+  const auto function = name.substr(0, name.find('/'));
+  if (request.method == "GET") return {"GetFunctionConfiguration", {{"FunctionName", function}}};
   return {"Invoke",
-          {{"FunctionName", name.substr(0, name.find('/'))},
+          {{"FunctionName", function},
            {"InvocationType", request.headers.at("x-amz-invocation-type")},
            {"Payload", request.body}}};
 }
 
-sosw::testing::HttpReply answered(const AwsRequest& request,
-                                  const sosw::testing::HttpRequest& original, std::string body) {
-  if (original.headers.contains("x-amz-target") || request.operation == "Invoke")
-    return {.status = request.operation == "Invoke" ? 202 : 200, .body = std::move(body)};
-  const auto& name = request.operation;
-  return {.body = "<" + name + "Response><" + name + "Result>" + body + "</" + name + "Result></" +
-                  name + "Response>"};
+// The Query services answer in XML, whose innermost part is what we were given.
+void wrap(HttpReply& reply, const HttpRequest& original, const std::string& operation) {
+  const bool query =
+      !original.headers.contains("x-amz-target") && !original.target.starts_with(kFunctions);
+  if (query && reply.status == 200)
+    reply.body = "<" + operation + "Response><" + operation + "Result>" + reply.body + "</" +
+                 operation + "Result></" + operation + "Response>";
+  if (operation == "Invoke" && reply.status == 200) reply.status = 202;
 }
 
 }  // namespace
 
-AwsPeer::AwsPeer(Answers answers)
+AwsPeer::AwsPeer(Replies replies)
     : credentials_({{"AWS_ACCESS_KEY_ID", "AKID"},
                     {"AWS_SECRET_ACCESS_KEY", "secret"},
                     {"AWS_SESSION_TOKEN", std::nullopt},
                     {"AWS_REGION", "us-west-2"}}),
-      answers_(std::move(answers)),
-      server_([this](const sosw::testing::HttpRequest& original) {
+      replies_(std::move(replies)),
+      server_([this](const HttpRequest& original) {
         const auto request = read(original);
-        {
-          const std::lock_guard lock(mutex_);
-          requests_.push_back(request);
-        }
-        return answered(request, original, answers_(request));
+        const std::lock_guard lock(mutex_);
+        requests_.push_back(request);
+        auto reply = replies_(request);
+        wrap(reply, original, request.operation);
+        return reply;
       }) {}
+
+AwsPeer::AwsPeer(Answers answers)
+    : AwsPeer(Replies([answers = std::move(answers)](const AwsRequest& request) {
+        return HttpReply{.body = answers(request)};
+      })) {}
 
 std::vector<AwsRequest> AwsPeer::requests() const {
   const std::lock_guard lock(mutex_);
   return requests_;
 }
 
-}  // namespace sosw::golden
+}  // namespace sosw::testing
