@@ -74,6 +74,9 @@ class SsmConfig {
  public:
   // `config`: {"region_name": ...}, optional; other keys are ignored.
   explicit SsmConfig(bool test = is_test_stage(), const boost::json::object& config = {});
+  ~SsmConfig();
+  SsmConfig(SsmConfig&&) noexcept;
+  SsmConfig& operator=(SsmConfig&&) noexcept;
 
   // The parameter, decrypted, decoded if it is JSON, else its text; {} if there is none. A plain
   // one is read also when the key may not be used. Throws AwsError. Needs ssm:GetParameter.
@@ -92,8 +95,8 @@ class SsmConfig {
                                                boost::json::object input = {});
 
  private:
-  bool test_;
-  AwsClient ssm_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 using SSMConfig = SsmConfig;  // its name in the original
 
@@ -101,6 +104,9 @@ class SecretsManager {
  public:
   // `config`: {"region_name": ...}, optional; other keys are ignored.
   explicit SecretsManager(const boost::json::object& config = {});
+  ~SecretsManager();
+  SecretsManager(SecretsManager&&) noexcept;
+  SecretsManager& operator=(SecretsManager&&) noexcept;
 
   // The texts of all secrets by their names. `type`: "name" for those whose name begins with
   // `value`, "tag" for those that have a tag of that value; else, or for an empty `value`, KeyError
@@ -109,7 +115,8 @@ class SecretsManager {
   boost::json::object get_secrets_credentials(std::string_view type, std::string_view value);
 
  private:
-  AwsClient secrets_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 // One face for the sources, as the functions above use it.

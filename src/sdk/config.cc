@@ -2,17 +2,19 @@
 #include "sosw/config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value_from.hpp>
-#include <boost/json/value_to.hpp>
 #include <mutex>
+#include <set>
 #include <utility>
 
+#include "aws/secretsmanager.h"
+#include "aws/ssm.h"
 #include "sdk/environment.h"
 #include "sdk/exact_json.h"
 #include "sdk/python.h"
+#include "sdk/replies.h"
 #include "sdk/text.h"
 
 namespace sosw {
@@ -22,7 +24,6 @@ namespace json = boost::json;
 
 constexpr std::string_view kProduction = "production";
 constexpr std::string_view kDev = "dev";
-constexpr std::size_t kParametersAtOnce = 10;  // of SSM
 
 json::value decoded(std::string_view text) {
   boost::system::error_code failed;
@@ -39,11 +40,10 @@ std::string setting(const json::object& config, std::string_view name) {
   return value && sdk::truth(*value) ? sdk::to_str(*value) : std::string();
 }
 
-AwsClient client(std::string_view service, const json::object& config) {
-  // Asked for at the start of a function, which has ten seconds on Lambda.
-  return AwsClient(
-      service,
-      {.region = setting(config, "region_name"), .timeout = std::chrono::seconds(5), .tries = 4});
+// Asked for at the start of a function, which has ten seconds on Lambda.
+template <class Options>
+Options options(const json::object& config) {
+  return {.region = setting(config, "region_name"), .timeout = std::chrono::seconds(5), .tries = 4};
 }
 
 json::object part_of(const json::object& config, std::string_view name) {
@@ -66,10 +66,6 @@ const json::value& field(const json::value& answer, std::string_view name) {
   const auto* const found = object ? object->if_contains(name) : nullptr;
   if (!found) throw RuntimeError(fmt::format("an answer of AWS lacks `{}`", name));
   return *found;
-}
-
-std::string text_field(const json::value& answer, std::string_view name) {
-  return json::value_to<std::string>(field(answer, name));
 }
 
 // The text attribute `name` of a row.
@@ -99,7 +95,7 @@ bool is_test_stage() { return sdk::in_test(); }
 // ------------------------------------------------------------------------------------------------
 
 DynamoConfig::DynamoConfig(bool test, const json::object& config)
-    : test_(test), dynamodb_(client("dynamodb", table_settings(config))) {
+    : test_(test), dynamodb_("dynamodb", options<AwsClientOptions>(table_settings(config))) {
   table_ = setting(table_settings(config), "table_name");
   if (table_.empty()) table_ = test ? "autotest_config" : "config";
   if (test && table_ != "config" && !table_.starts_with("autotest_"))
@@ -162,24 +158,29 @@ json::object DynamoConfig::get_credentials_by_prefix(std::string_view prefix,
 
 // ------------------------------------------------------------------------------------------------
 
+struct SsmConfig::State {
+  bool test;
+  AwsClientOptions options;
+  aws::Ssm ssm;
+};
+
 SsmConfig::SsmConfig(bool test, const json::object& config)
-    : test_(test), ssm_(client("ssm", config)) {}
+    : state_(std::make_unique<State>(State{test, options<AwsClientOptions>(config),
+                                           aws::Ssm(options<aws::ClientOptions>(config))})) {}
+SsmConfig::~SsmConfig() = default;
+SsmConfig::SsmConfig(SsmConfig&&) noexcept = default;
+SsmConfig& SsmConfig::operator=(SsmConfig&&) noexcept = default;
 
 json::value SsmConfig::get_config(std::string_view name) {
-  const auto get = [&](bool decrypt) {
-    return field(ssm_.call("GetParameter", {{"Name", name}, {"WithDecryption", decrypt}}),
-                 "Parameter");
-  };
-  json::value parameter;
-  try {
-    parameter = get(true);
-  } catch (const AwsError& refused) {
-    if (refused.code() == "ParameterNotFound") return json::object();
-    if (refused.code() != "AccessDeniedException" && refused.code() != "InvalidKeyId") throw;
-    parameter = get(false);
-    if (text_field(parameter, "Type") == "SecureString") throw;  // what comes is the cipher
+  auto parameter = state_->ssm.get_parameter(name, true);
+  if (!parameter && (parameter.error().code == "AccessDeniedException" ||
+                     parameter.error().code == "InvalidKeyId")) {
+    // The key may not be used: of a SecureString the cipher would come.
+    auto plain = sdk::value_of(state_->ssm.get_parameter(name, false));
+    if (!plain || plain->type != "SecureString") parameter = std::move(plain);
   }
-  return decoded(text_field(parameter, "Value"));
+  const auto found = sdk::value_of(std::move(parameter));
+  return found ? decoded(found->value) : json::object();
 }
 
 void SsmConfig::update_config(std::string_view name, const json::value& val,
@@ -187,47 +188,34 @@ void SsmConfig::update_config(std::string_view name, const json::value& val,
   if (param_type != "String" && param_type != "StringList" && param_type != "SecureString")
     throw ValueError(fmt::format(
         "'{}' is no type of a parameter: String, StringList or SecureString", param_type));
-  json::object input{
-      {"Name", name}, {"Value", as_text(val)}, {"Type", param_type}, {"Overwrite", true}};
-  if (!description.empty()) input["Description"] = description;
-  ssm_.call("PutParameter", input);
+  sdk::value_of(state_->ssm.put_parameter(
+      {std::string(name), std::string(param_type), as_text(val)}, description));
 }
 
 json::object SsmConfig::get_credentials_by_prefix(std::string_view prefix) {
   const auto begin = with_underscore(prefix);
-  std::vector<std::string> names;
-  for (const auto& page : call_boto_with_pagination(
-           "DescribeParameters",
-           {{"ParameterFilters",
-             {json::object{{"Key", "tag:Environment"}, {"Values", {test_ ? kDev : kProduction}}},
-              json::object{{"Key", "Name"}, {"Option", "BeginsWith"}, {"Values", {begin}}}}}}))
-    for (const auto& parameter : field(page, "Parameters").as_array())
-      names.push_back(text_field(parameter, "Name"));
-
+  const auto names = sdk::value_of(
+      state_->ssm.list_names(begin, "Environment", state_->test ? kDev : kProduction));
+  const auto parameters = sdk::value_of(state_->ssm.get_parameters(names));
   json::object out;
-  for (std::size_t i = 0; i < names.size(); i += kParametersAtOnce) {
-    const std::vector<std::string> some(
-        names.begin() + static_cast<std::ptrdiff_t>(i),
-        names.begin() + static_cast<std::ptrdiff_t>(std::min(i + kParametersAtOnce, names.size())));
-    const auto answer =
-        ssm_.call("GetParameters", {{"Names", json::value_from(some)}, {"WithDecryption", true}});
-    const auto* const lost = answer.get_object().if_contains("InvalidParameters");
-    if (lost && sdk::truth(*lost))
-      throw RuntimeError("SSM lists parameters that it does not give: " + json::serialize(*lost));
-    for (const auto& parameter : field(answer, "Parameters").as_array()) {
-      auto name = text_field(parameter, "Name");
-      erase_all(name, begin);
-      const auto value = text_field(parameter, "Value");
-      out[name] = value == "None" ? json::value() : json::value(value);
-    }
+  std::set<std::string_view> lost(names.begin(), names.end());
+  for (const auto& parameter : parameters) {
+    lost.erase(parameter.name);
+    auto name = parameter.name;
+    erase_all(name, begin);
+    out[name] = parameter.value == "None" ? json::value() : json::value(parameter.value);
   }
+  if (!lost.empty())
+    throw RuntimeError(
+        fmt::format("SSM lists parameters that it does not give: {}", fmt::join(lost, ", ")));
   return out;
 }
 
 json::array SsmConfig::call_boto_with_pagination(std::string_view operation, json::object input) {
+  AwsClient ssm("ssm", state_->options);
   json::array pages;
   for (bool more = true; more;) {
-    pages.push_back(ssm_.call(operation, input));
+    pages.push_back(ssm.call(operation, input));
     const auto* const next = pages.back().as_object().if_contains("NextToken");
     more = next && sdk::truth(*next);
     if (more) input["NextToken"] = *next;
@@ -237,8 +225,16 @@ json::array SsmConfig::call_boto_with_pagination(std::string_view operation, jso
 
 // ------------------------------------------------------------------------------------------------
 
+struct SecretsManager::State {
+  aws::SecretsManager secrets;
+};
+
 SecretsManager::SecretsManager(const json::object& config)
-    : secrets_(client("secretsmanager", config)) {}
+    : state_(std::make_unique<State>(
+          State{aws::SecretsManager(options<aws::ClientOptions>(config))})) {}
+SecretsManager::~SecretsManager() = default;
+SecretsManager::SecretsManager(SecretsManager&&) noexcept = default;
+SecretsManager& SecretsManager::operator=(SecretsManager&&) noexcept = default;
 
 json::object SecretsManager::get_secrets_credentials(std::string_view type,
                                                      std::string_view value) {
@@ -246,24 +242,12 @@ json::object SecretsManager::get_secrets_credentials(std::string_view type,
     throw KeyError(
         fmt::format("get_secrets_credentials: the type is 'name' or 'tag', not '{}'", type));
   if (value.empty()) throw KeyError("get_secrets_credentials: there is no value to look for");
-  json::object input{
-      {"Filters",
-       {json::object{{"Key", type == "tag" ? "tag-value" : "name"}, {"Values", {value}}}}}};
   json::object out;
-  for (bool more = true; more;) {
-    const auto page = secrets_.call("ListSecrets", input);
-    for (const auto& listed : field(page, "SecretList").as_array()) {
-      const auto name = text_field(listed, "Name");
-      const auto secret =
-          secrets_.call("GetSecretValue", {{"SecretId", text_field(listed, "ARN")}});
-      const auto* const text = secret.get_object().if_contains("SecretString");
-      if (!text || !text->is_string())
-        throw RuntimeError(fmt::format("the secret {} is no text", name));
-      out[name] = text->get_string();
-    }
-    const auto* const next = page.get_object().if_contains("NextToken");
-    more = next && sdk::truth(*next);
-    if (more) input["NextToken"] = *next;
+  for (const auto& [name, arn] :
+       sdk::value_of(state_->secrets.list(type == "tag" ? "tag-value" : "name", value))) {
+    const auto text = sdk::value_of(state_->secrets.get_text(arn));
+    if (!text) throw RuntimeError(fmt::format("the secret {} is no text", name));
+    out[name] = *text;
   }
   return out;
 }

@@ -6,13 +6,15 @@
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
-#include <boost/json/value_to.hpp>
 #include <map>
 
 #include "aws/services.h"
+#include "aws/sns.h"
+#include "aws/sts.h"
 #include "sdk/clients.h"
 #include "sdk/environment.h"
 #include "sdk/python.h"
+#include "sdk/replies.h"
 #include "sdk/text.h"
 #include "sosw/config.h"
 #include "sosw/decorators.h"
@@ -313,8 +315,7 @@ const std::string& Processor::account() {
   if (context_ && !context_->invoked_function_arn.empty()) {
     state_->account = trim_arn_to_account(context_->invoked_function_arn);
   } else if (state_->account.empty()) {
-    state_->account =
-        json::value_to<std::string>(AwsClient("sts").call("GetCallerIdentity").at("Account"));
+    state_->account = sdk::value_of(aws::Sts().get_caller_identity()).account;
   }
   return state_->account;
 }
@@ -328,12 +329,11 @@ void Processor::die(std::string_view message) {
     try {
       const auto named = c("dead_sns_topic");
       const auto function = sdk::environment("AWS_LAMBDA_FUNCTION_NAME");
-      AwsClient("sns", {.timeout = std::chrono::seconds(5), .tries = 2})
-          .call("Publish", {{"TopicArn", fmt::format("arn:aws:sns:{}:{}:{}", region(), account(),
-                                                     sdk::truth(named) ? sdk::to_str(named)
-                                                                       : "SoswWorkerErrors")},
-                            {"Subject", (function.empty() ? "Some Function" : function) + " died"},
-                            {"Message", message}});
+      sdk::value_of(
+          aws::Sns({.timeout = std::chrono::seconds(5), .tries = 2})
+              .publish(fmt::format("arn:aws:sns:{}:{}:{}", region(), account(),
+                                   sdk::truth(named) ? sdk::to_str(named) : "SoswWorkerErrors"),
+                       (function.empty() ? "Some Function" : function) + " died", message));
     } catch (const std::exception& error) {
       log(LogLevel::error, fmt::format("the death could not be published: {}", error.what()));
     }
