@@ -6,8 +6,8 @@
 #   STATIC   into one file that needs nothing beside it: the smallest zip, the fastest start. Every library it links must have
 #            an archive here. A program that calls dlopen() cannot be made so.
 #   BUNDLED  beside it lie its shared libraries and the loader of this machine.
-# Without either: STATIC where the libraries of sosw can be linked so, else BUNDLED. OUTPUT is TARGET.zip in the build folder by
-# default. INCLUDE: more files, put beside `bootstrap`.
+# Without either: STATIC where the libraries of sosw can be linked so, else BUNDLED; with sosw::engine BUNDLED. OUTPUT is
+# TARGET.zip in the build folder by default. INCLUDE: more files, put beside `bootstrap`.
 #
 #   add_executable(word_count word_count.cc)
 #   target_link_libraries(word_count PRIVATE sosw::sosw)
@@ -33,7 +33,13 @@ function(sosw_package_lambda target)
   endforeach()
 
   if(NOT arg_BUNDLED)
-    sosw_links_static(static why)
+    get_target_property(linked ${target} LINK_LIBRARIES)
+    if(linked MATCHES "sosw::engine")
+      set(static FALSE)
+      set(why "sosw::engine needs libraries that have no archives")
+    else()
+      sosw_links_static(static why)
+    endif()
     if(arg_STATIC AND NOT static)
       message(FATAL_ERROR "sosw_package_lambda(${target} STATIC): ${why}")
     endif()

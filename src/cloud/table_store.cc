@@ -105,6 +105,10 @@ Result<std::map<std::string, engine::LabourerStatus>> TableStore::status() {
   return body_->status();
 }
 
+Result<engine::LabourerStatus> TableStore::status_of(const std::string& labourer_id) {
+  return body_->status_of(labourer_id);
+}
+
 Result<std::vector<Task>> TableStore::tasks(const engine::TaskQuery& query) {
   return body_->tasks(query);
 }

@@ -87,6 +87,8 @@ class TableStore final : public engine::TaskStore {
   Result<std::vector<engine::JobStatus>> jobs(std::optional<std::string> job_id,
                                               std::int64_t limit) override;
 
+  // What status() tells of this labourer: a few queries, however many others there are.
+  Result<engine::LabourerStatus> status_of(const std::string& labourer_id);
   // The worker asks, before it runs anything, whether its claim is current and nobody has started
   // it. `run`: random, of this run of the handler; the same asks again for the same answer.
   Result<bool> start(std::string_view task_id, std::string_view claim, std::string_view run);

@@ -62,6 +62,7 @@ class TableStore::Body {
                     const std::optional<std::string>& blocked);
   Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged, std::int64_t at_most);
   Result<std::map<std::string, engine::LabourerStatus>> status();
+  Result<engine::LabourerStatus> status_of(const std::string& labourer);
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query);
 
  private:

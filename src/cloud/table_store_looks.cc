@@ -101,55 +101,62 @@ Result<std::map<std::string, LabourerStatus>> TableStore::Body::status() {
   const auto known = known_labourers();
   if (!known) return known.error();
   for (const auto& id : *known) {
-    LabourerStatus& status = all[id];
-    const auto items = requests_.get({task_key(labourer_item_id(id)), task_key(tail_id(id)),
-                                      task_key(count_id_of_labourer(id))});
-    if (!items) return items.error();
-    if (const auto& gates = (*items)[0]) {
-      status.paused = integer_in(*gates, "paused").value_or(0) != 0;
-      status.blocked = text_in(*gates, "blocked");
-    }
-    if (const auto& tail = (*items)[1]) {
-      std::vector<Key> keys;
-      for (const auto& job : texts_in(*tail, "jobs")) keys.push_back(task_key(job_item_id(job)));
-      const auto jobs = requests_.get(std::move(keys));
-      if (!jobs) return jobs.error();
-      for (const auto& job : *jobs) {
-        if (!job) continue;
-        status.open_jobs += 1;
-        status.folded +=
-            integer_in(*job, "rows").value_or(0) - integer_in(*job, "cursor").value_or(0);
-      }
-    }
-    if (const auto& counts = (*items)[2]) {
-      status.tasks[State::done] = integer_in(*counts, "done").value_or(0);
-      status.tasks[State::dead] = integer_in(*counts, "dead").value_or(0);
-      status.tasks[State::cancelled] = integer_in(*counts, "cancelled").value_or(0);
-    }
-    const auto queue = requests_.count(queued(id, kBoundary), kCountedAtMost);
-    if (!queue) return queue.error();
-    status.tasks[State::queued] = *queue;
-    Query running = claimed(id, kBoundary);
-    running.projection = "#task_id, #greenfield, #completed_at, #failed, #claim, #deadline";
-    const auto rows = requests_.query(std::move(running), kCountedAtMost);
-    if (!rows) return rows.error();
-    for (const auto& row : *rows) {
-      const State state = live_state(row, kBoundary);
-      status.tasks[state] += 1;
-      if (state != State::running) continue;
-      const auto deadline = epoch_seconds(deadline_of(row, Labourer(), options_.invocation_delta));
-      status.next_deadline = std::min(status.next_deadline.value_or(deadline), deadline);
-    }
-    const auto waiting = requests_.count(waiting_for_retry(id), kCountedAtMost);
-    if (!waiting) return waiting.error();
-    status.tasks[State::retry] = *waiting;
-    if (*waiting > 0) {
-      const auto next = requests_.query(waiting_for_retry(id), 1);
-      if (!next) return next.error();
-      if (!next->empty()) status.next_due = integer_in(next->front(), "desired_launch_time");
-    }
+    auto status = status_of(id);
+    if (!status) return status.error();
+    all[id] = std::move(*status);
   }
   return all;
+}
+
+Result<LabourerStatus> TableStore::Body::status_of(const std::string& id) {
+  LabourerStatus status;
+  const auto items = requests_.get(
+      {task_key(labourer_item_id(id)), task_key(tail_id(id)), task_key(count_id_of_labourer(id))});
+  if (!items) return items.error();
+  if (const auto& gates = (*items)[0]) {
+    status.paused = integer_in(*gates, "paused").value_or(0) != 0;
+    status.blocked = text_in(*gates, "blocked");
+  }
+  if (const auto& tail = (*items)[1]) {
+    std::vector<Key> keys;
+    for (const auto& job : texts_in(*tail, "jobs")) keys.push_back(task_key(job_item_id(job)));
+    const auto jobs = requests_.get(std::move(keys));
+    if (!jobs) return jobs.error();
+    for (const auto& job : *jobs) {
+      if (!job) continue;
+      status.open_jobs += 1;
+      status.folded +=
+          integer_in(*job, "rows").value_or(0) - integer_in(*job, "cursor").value_or(0);
+    }
+  }
+  if (const auto& counts = (*items)[2]) {
+    status.tasks[State::done] = integer_in(*counts, "done").value_or(0);
+    status.tasks[State::dead] = integer_in(*counts, "dead").value_or(0);
+    status.tasks[State::cancelled] = integer_in(*counts, "cancelled").value_or(0);
+  }
+  const auto queue = requests_.count(queued(id, kBoundary), kCountedAtMost);
+  if (!queue) return queue.error();
+  status.tasks[State::queued] = *queue;
+  Query running = claimed(id, kBoundary);
+  running.projection = "#task_id, #greenfield, #completed_at, #failed, #claim, #deadline";
+  const auto rows = requests_.query(std::move(running), kCountedAtMost);
+  if (!rows) return rows.error();
+  for (const auto& row : *rows) {
+    const State state = live_state(row, kBoundary);
+    status.tasks[state] += 1;
+    if (state != State::running) continue;
+    const auto deadline = epoch_seconds(deadline_of(row, Labourer(), options_.invocation_delta));
+    status.next_deadline = std::min(status.next_deadline.value_or(deadline), deadline);
+  }
+  const auto waiting = requests_.count(waiting_for_retry(id), kCountedAtMost);
+  if (!waiting) return waiting.error();
+  status.tasks[State::retry] = *waiting;
+  if (*waiting > 0) {
+    const auto next = requests_.query(waiting_for_retry(id), 1);
+    if (!next) return next.error();
+    if (!next->empty()) status.next_due = integer_in(next->front(), "desired_launch_time");
+  }
+  return status;
 }
 
 // --- Lists

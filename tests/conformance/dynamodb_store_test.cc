@@ -6,7 +6,7 @@
 #include "aws/http.h"
 #include "cloud/dynamodb_tables.h"
 #include "cloud/table_store.h"
-#include "simulation/model_tables.h"
+#include "support/create_table.h"
 #include "support/python_server.h"
 #include "support/swept_store.h"
 #include "task_store.h"
@@ -21,45 +21,6 @@ aws::ClientOptions moto() {
           .credentials = aws::Credentials{"AKIDEXAMPLE", "secret", ""}};
 }
 
-json::value key_schema(const simulation::KeyAttribute& hash,
-                       const simulation::KeyAttribute* range) {
-  json::array out{{{"AttributeName", hash.name}, {"KeyType", "HASH"}}};
-  if (range) out.push_back(json::object{{"AttributeName", range->name}, {"KeyType", "RANGE"}});
-  return out;
-}
-
-// What CreateTable takes.
-json::object described(const simulation::TableSchema& table) {
-  std::map<std::string, char> types;
-  json::array of_table;
-  json::array global;
-  types[table.hash.name] = table.hash.type;
-  if (table.range) types[table.range->name] = table.range->type;
-  for (const auto& index : table.indexes) {
-    types[index.hash.name] = index.hash.type;
-    types[index.range.name] = index.range.type;
-    json::object projection{{"ProjectionType", index.projection ? "INCLUDE" : "ALL"}};
-    if (index.projection)
-      projection["NonKeyAttributes"] =
-          json::array(index.projection->begin(), index.projection->end());
-    auto& list = index.hash.name == table.hash.name ? of_table : global;
-    list.push_back(json::object{{"IndexName", index.name},
-                                {"KeySchema", key_schema(index.hash, &index.range)},
-                                {"Projection", projection}});
-  }
-  json::array attributes;
-  for (const auto& [name, type] : types)
-    attributes.push_back(
-        json::object{{"AttributeName", name}, {"AttributeType", std::string(1, type)}});
-  json::object input{{"TableName", table.name},
-                     {"BillingMode", "PAY_PER_REQUEST"},
-                     {"KeySchema", key_schema(table.hash, table.range ? &*table.range : nullptr)},
-                     {"AttributeDefinitions", attributes}};
-  if (!of_table.empty()) input["LocalSecondaryIndexes"] = of_table;
-  if (!global.empty()) input["GlobalSecondaryIndexes"] = global;
-  return input;
-}
-
 class OpenDynamoDb final : public OpenStore {
  public:
   explicit OpenDynamoDb(const StoreSettings& settings)
@@ -69,7 +30,7 @@ class OpenDynamoDb final : public OpenStore {
     EXPECT_EQ(emptied.status, 200) << emptied.body;
     aws::Client dynamodb("dynamodb", moto());
     for (const auto& table : simulation::sosw_tables()) {
-      const auto made = dynamodb.call("CreateTable", described(table));
+      const auto made = dynamodb.call("CreateTable", testing::create_table_input(table));
       EXPECT_TRUE(made) << made.error().text();
     }
     reopen();
