@@ -140,6 +140,12 @@ TEST_F(DynamoDbTablesTest, DoesNotKnowWhatBecameOfARequestThatWasRefusedAfterALo
   const auto written = tables_->write(put_);
   ASSERT_FALSE(written) << "the first may have put it";
   EXPECT_EQ(written.error().code, Code::unavailable);
+
+  const auto throttled = R"(400 {"__type": "ProvisionedThroughputExceededException"})";
+  will_answer({"500", throttled, throttled});
+  const auto transacted = tables_->transact(std::vector<Write>(2, put_), "token");
+  ASSERT_FALSE(transacted) << "the first may have been made";
+  EXPECT_EQ(transacted.error().code, Code::unavailable);
 }
 
 TEST_F(DynamoDbTablesTest, SendsNoCountTwice) {

@@ -358,8 +358,10 @@ void require_same(Write& write, const Item& copy, Same same) {
       break;
   }
   if (!on) return;
-  require(write, "attribute_exists(#task_id)");
+  if (SOSW_GUARD(no_ghost_row)) require(write, "attribute_exists(#task_id)");
   for (const auto name : names) {
+    // Ours tell every change by `rev`, the original's Essentials by the rest alone.
+    if (name == "rev" ? !SOSW_GUARD(same_rev) : !SOSW_GUARD(same_rest)) continue;
     if (const auto* value = copy.if_contains(name)) {
       require(write, fmt::format("#{} = :same_{}", name, name));
       write.values[fmt::format(":same_{}", name)] = *value;

@@ -144,9 +144,9 @@ Key TableStore::Body::retry_key(std::string_view labourer, std::string_view id) 
   return {options_.retry, {{"labourer_id", text(labourer)}, {"task_id", text(id)}}};
 }
 
-Write TableStore::Body::put(const std::string& table, Item row) const {
+Write TableStore::Body::put(const std::string& table, Item row, bool where_nothing_is) {
   Write write{Write::Kind::put, table, std::move(row)};
-  if (SOSW_GUARD(put_where_nothing_is)) require(write, "attribute_not_exists(#task_id)");
+  if (where_nothing_is) require(write, "attribute_not_exists(#task_id)");
   return write;
 }
 

@@ -44,8 +44,11 @@ class TableStore final : public engine::TaskStore {
     std::int64_t invocation_delta = kInvocationDelta;  // seconds
     std::int64_t task_step = kTaskStep;
     std::int64_t index_lag_s = 5;  // the longest that a row is expected to be missing in an index
-    std::string holder;            // of leases: one name for each store object, never used again
-    std::string nonce;             // random, never used again: ids and request tokens come from it
+    // Claims that a lease remembers, about what its item has room for. A labourer whose limit is
+    // above it may overshoot when its lease changes hands.
+    std::size_t most_pending = 500;
+    std::string holder;  // of leases: one name for each store object, never used again
+    std::string nonce;   // random, never used again: ids and request tokens come from it
     // The role may write to `tasks` and nothing else (WorkerAssistant): a report of a task that is
     // not there is left as a letter, and answered `late`.
     bool leaves_letters = false;

@@ -75,7 +75,7 @@ class TableStore::Body {
   struct Lease {
     std::string holder;
     std::int64_t epoch = 0, seq = 0, until = 0, at = 0;
-    bool known = false;                          // the item exists
+    bool tells_all = true;                       // of `pending`; else there was no room for them
     std::set<std::string, std::less<>> pending;  // tasks that may run though no index says so
   };
   struct RowIds {
@@ -88,7 +88,8 @@ class TableStore::Body {
   Key task_key(std::string_view id) const;
   Key closed_key(std::string_view id) const;
   Key retry_key(std::string_view labourer, std::string_view id) const;
-  Write put(const std::string& table, Item row) const;       // where nothing is
+  // `where_nothing_is`: the guard of the place, always on.
+  static Write put(const std::string& table, Item row, bool where_nothing_is);
   Write removal(const Item& row, Place::Where where) const;  // of exactly this row
   // Rows of the index with a greenfield below `start` (queued), or not below it (claimed).
   Query queued(std::string_view labourer, Time now) const;
@@ -156,6 +157,7 @@ class TableStore::Body {
                    Time now) const;
   Result<engine::Reported> settle(const Report& report, const Item* letter,
                                   const engine::Labourers& labourers, Time now);
+  Write removal_of(const Item& letter) const;
   Result<engine::Reported> leave_letter(const Report& report, Time now);
 
   // --- Looks

@@ -79,7 +79,8 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
     Write job_write = job_to.with(":was_state", text(state))
                           .with(":was_cursor", item.at("cursor"))
                           .of(options_.tasks, {{"task_id", text(job_item_id(id))}});
-    if (SOSW_GUARD(job_open)) require(job_write, "#state = :was_state AND #cursor = :was_cursor");
+    if (SOSW_GUARD(cancel_same))
+      require(job_write, "#state = :was_state AND #cursor = :was_cursor");
     move.writes.push_back(std::move(job_write));
     if (tail) {
       const auto waiting = texts_in(*tail, "jobs");
@@ -90,20 +91,20 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
                                .remove(path)
                                .with(":job", text(id))
                                .of(options_.tasks, {{"task_id", text(tail_id(labourer))}});
-        if (SOSW_GUARD(first_in_line)) require(tail_write, fmt::format("#{} = :job", path));
+        if (SOSW_GUARD(line_place)) require(tail_write, fmt::format("#{} = :job", path));
         move.writes.push_back(std::move(tail_write));
       }
     }
     for (std::int64_t i = 0; i < integer_in(item, "parts").value_or(0); ++i)
       move.writes.push_back(
           Write{Write::Kind::remove, options_.tasks, {{"task_id", text(part_id(id, i))}}});
-    move.writes.push_back(
-        Change()
-            .set_to("cancelling", "list_append(if_not_exists(#cancelling, :no_jobs), :added)")
-            .with(":no_jobs", {{"L", json::array()}})
-            .with(":added", {{"L", json::array{text(id)}}})
-            .add("seq", 1)
-            .of(options_.tasks, {{"task_id", text(lease_id(labourer))}}));
+    Change lease_to;
+    lease_to.set_to("cancelling", "list_append(if_not_exists(#cancelling, :no_jobs), :added)")
+        .with(":no_jobs", {{"L", json::array()}})
+        .with(":added", {{"L", json::array{text(id)}}});
+    // Whoever has read the job before, and claims behind it, is refused.
+    if (SOSW_GUARD(cancel_moves_lease)) lease_to.add("seq", 1);
+    move.writes.push_back(lease_to.of(options_.tasks, {{"task_id", text(lease_id(labourer))}}));
     if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
     begun = move.fate == Move::Fate::done;
     if (!begun) requests_.pause(round);
@@ -185,10 +186,9 @@ Result<std::int64_t> TableStore::Body::cancel(std::string_view job_id, std::int6
         const std::string path = fmt::format("cancelling[{}]", place - list.begin());
         Write write = Change()
                           .remove(path)
-                          .add("seq", 1)
                           .with(":job", text(id))
                           .of(options_.tasks, {{"task_id", text(lease_id(labourer))}});
-        require(write, fmt::format("#{} = :job", path));
+        if (SOSW_GUARD(cancelling_place)) require(write, fmt::format("#{} = :job", path));
         move.writes.push_back(std::move(write));
       }
     }

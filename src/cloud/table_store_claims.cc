@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::int64_t kClaimsAtOnce = 32;  // what starts within a second
 constexpr std::int64_t kLeaseS = 20;        // then others may claim
-constexpr std::size_t kMostPending = 500;   // what an item can hold beside the rest
 constexpr int kReleaseRounds = 2;           // beside the first
 constexpr std::int64_t kMostLookedAt = 10'000;
 
@@ -34,12 +33,12 @@ Result<TableStore::Body::Lease> TableStore::Body::read_lease(std::string_view la
   if (!item) return item.error();
   Lease lease;
   if (!*item) return lease;
-  lease.known = true;
   lease.holder = text_in(**item, "holder");
   lease.epoch = integer_in(**item, "epoch").value_or(0);
   lease.seq = integer_in(**item, "seq").value_or(0);
   lease.until = integer_in(**item, "until").value_or(0);
   lease.at = integer_in(**item, "at").value_or(0);
+  lease.tells_all = (*item)->contains("pending") || !(*item)->contains("holder");
   for (auto& id : texts_in(**item, "pending")) lease.pending.insert(std::move(id));
   return lease;
 }
@@ -55,7 +54,7 @@ Write TableStore::Body::lease_write(std::string_view labourer, const Lease& was,
       .set("seq", number(will.seq))
       .set("until", number(will.until))
       .set("at", number(will.at));
-  if (will.pending.size() <= kMostPending) {
+  if (will.pending.size() <= options_.most_pending) {
     json::array pending;
     for (const auto& id : will.pending) pending.push_back(text(id));
     change.set("pending", {{"L", std::move(pending)}});
@@ -63,12 +62,10 @@ Write TableStore::Body::lease_write(std::string_view labourer, const Lease& was,
     change.remove("pending");
   }
   Write write = change.of(options_.tasks, {{"task_id", text(lease_id(labourer))}});
-  write.values[":was_epoch"] = number(was.epoch);
   write.values[":was_seq"] = number(was.seq);
-  if (SOSW_GUARD(lease_epoch)) {
-    require(write, was.epoch == 0 ? "attribute_not_exists(#epoch)" : "#epoch = :was_epoch");
+  // It grows with every claim and every cancellation, so it tells of other holders too.
+  if (SOSW_GUARD(lease_seq))
     require(write, was.seq == 0 ? "attribute_not_exists(#seq)" : "#seq = :was_seq");
-  }
   return write;
 }
 
@@ -82,9 +79,8 @@ Result<void> TableStore::Body::give_back_leases() {
     Write write = Change()
                       .set("until", number(0))
                       .with(":me", text(options_.holder))
-                      .with(":epoch", number(lease.epoch))
                       .of(options_.tasks, {{"task_id", text(lease_id(labourer))}});
-    require(write, "#holder = :me AND #epoch = :epoch");
+    if (SOSW_GUARD(lease_holder)) require(write, "#holder = :me");
     if (const auto written = requests_.write(std::move(write)); !written) return written.error();
   }
   return {};
@@ -236,15 +232,19 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       lease = std::move(*read);
     }
     const bool mine = lease->holder == options_.holder;
-    if (mine) lease->pending.merge(own);
+    if (mine && !own.empty()) {
+      lease->pending.merge(own);
+      lease->tells_all = true;
+    }
     const std::int64_t at = epoch_seconds(now);
     // Another one is at it. Only who waits depends on clocks: one that is ahead is not waited for.
-    if (!mine && lease->until > at && lease->until <= at + kLeaseS) return {};
-    // Above this nothing tells what the index does not show yet, so it is given time to.
-    const bool unknown = static_cast<std::size_t>(request.limit) > kMostPending;
-    if (SOSW_GUARD(index_lag) && unknown && !mine && lease->known &&
+    if (SOSW_GUARD(lease_until) && !mine && lease->until > at && lease->until <= at + kLeaseS)
+      return {};
+    // Nothing tells what the index does not show yet, so it is given time to.
+    if (SOSW_GUARD(lag_at_hand_over) && !lease->tells_all &&
         at < lease->at + options_.index_lag_s && at >= lease->at)
       return {};
+    lease->tells_all = true;
     const auto taken = busy(request, labourer, *lease, now);
     if (!taken) return taken.error();
     std::int64_t free = std::min(request.limit - *taken, wanted);
@@ -261,7 +261,6 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       if (lease->holder != options_.holder) ++will.epoch;
       will.until = epoch_seconds(now) + kLeaseS;
       will.at = epoch_seconds(now);
-      will.known = true;
       Move move;
       std::vector<Claimed> mine_now;
       for (std::size_t i = from; i < from + n; ++i) {
@@ -281,12 +280,11 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
                           .with(":was_position", number(one.task.greenfield))
                           .with(":was_attempts", number(one.task.attempts))
                           .of(options_.tasks, {{"task_id", text(one.task.id)}});
-        require(write, "attribute_exists(#labourer_id)");
-        if (SOSW_GUARD(claim_position)) {
-          require(write, "#greenfield = :was_position");
+        if (SOSW_GUARD(no_ghost_row)) require(write, "attribute_exists(#labourer_id)");
+        if (SOSW_GUARD(claim_position)) require(write, "#greenfield = :was_position");
+        if (SOSW_GUARD(claim_attempts))
           require(write, row.contains("attempts") ? "#attempts = :was_attempts"
                                                   : "attribute_not_exists(#attempts)");
-        }
         if (SOSW_GUARD(claim_completed)) require(write, "attribute_not_exists(#completed_at)");
         move.writes.push_back(std::move(write));
         will.pending.insert(one.task.id);
@@ -297,7 +295,7 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
       const bool lease_refused =
           move.fate == Move::Fate::refused && move.refused.back().why == Refusal::condition;
       bool done = move.fate == Move::Fate::done;
-      if (!done && move.unsure) {
+      if (!done && move.unsure && SOSW_GUARD(claims_after_all)) {
         const auto ours = ours_after_all(name, will, mine_now);
         done = ours && *ours;
       }
@@ -359,9 +357,9 @@ Result<bool> TableStore::Body::start(std::string_view task_id, std::string_view 
                     .with(":claim", text(claim))
                     .with(":greenfield", number(greenfield_of(claim).value_or(-1)))
                     .of(options_.tasks, {{"task_id", text(task_id)}});
-  require(write, "attribute_exists(#labourer_id)");
+  if (SOSW_GUARD(no_ghost_row)) require(write, "attribute_exists(#labourer_id)");
   if (SOSW_GUARD(start_claim)) require(write, "#claim = :claim AND #greenfield = :greenfield");
-  require(write, "attribute_not_exists(#completed_at)");
+  if (SOSW_GUARD(start_completed)) require(write, "attribute_not_exists(#completed_at)");
   if (SOSW_GUARD(start_once))
     require(write, "(attribute_not_exists(#started) OR #started = :started)");
   const auto written = requests_.write(std::move(write));
@@ -411,7 +409,7 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
     const Release& given = claims[i];
     const std::string labourer = text_in(row, "labourer_id");
     const bool died = given.why == Release::Why::interrupted;
-    const bool over = given_up(row, *cancelled);
+    const bool over = SOSW_GUARD(cancelled_release) && given_up(row, *cancelled);
     const bool late = row.contains("late_at");
     const std::int64_t attempts = integer_in(row, "attempts").value_or(0);
     const std::int64_t interrupted = integer_in(row, "interrupted").value_or(0) + (died ? 1 : 0);
@@ -471,12 +469,12 @@ Result<std::vector<bool>> TableStore::Body::release(std::span<const Release> cla
       Write write = change.with(":claim", text(given.claim))
                         .with(":was_greenfield", number(greenfield_of(given.claim).value_or(-1)))
                         .of(options_.tasks, {{"task_id", text(given.task_id)}});
-      require(write, "attribute_exists(#labourer_id)");
+      if (SOSW_GUARD(no_ghost_row)) require(write, "attribute_exists(#labourer_id)");
       if (SOSW_GUARD(release_claim))
         require(write, "#claim = :claim AND #greenfield = :was_greenfield");
       // A worker that has started is not to be started again, whatever the invocation answered.
       if (SOSW_GUARD(release_started) && !died) require(write, "attribute_not_exists(#started)");
-      require(write, "attribute_not_exists(#completed_at)");
+      if (SOSW_GUARD(release_completed)) require(write, "attribute_not_exists(#completed_at)");
       // Nor is work that an older attempt has finished meanwhile.
       if (SOSW_GUARD(release_late)) require(write, "attribute_not_exists(#late_at)");
       move.writes.push_back(std::move(write));

@@ -481,7 +481,7 @@ class World final : public Tables {
 TEST(TableStoreFaults, copies_that_freeze_and_die_on_faulty_tables_lose_nothing) {
   const std::uint64_t first = setting("SOSW_SEED", 1);
 #ifdef SOSW_SWITCHABLE_GUARDS
-  if (const char* off = std::getenv("SOSW_OFF")) switch_off_guard(off);  // NOLINT(concurrency-*)
+  if (const char* off = std::getenv("SOSW_OFF")) switch_off_guards(off);  // NOLINT(concurrency-*)
 #endif
   const std::uint64_t seeds = setting("SOSW_SEEDS", 60);
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {

@@ -213,7 +213,7 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
         item["chunker"] = attribute(*chunker);
       if (job.task_id) item["own_id"] = text(*job.task_id);
       if (job.position) item["position"] = number(*job.position);
-      move.writes.push_back(put(options_.tasks, std::move(item)));
+      move.writes.push_back(put(options_.tasks, std::move(item), SOSW_GUARD(put_job)));
       if (!whole) {
         for (std::size_t i = 0; i < parts.size(); ++i)
           move.writes.push_back(Write{Write::Kind::put,
@@ -223,9 +223,11 @@ Result<Accepted> TableStore::Body::accept(const Job& job, std::int64_t make_now,
       }
     }
     if (job.task_id)
-      move.writes.push_back(put(options_.tasks, {{"task_id", text(own_id_item(*job.task_id))},
-                                                 {"job", text(id)},
-                                                 {"labourer", text(job.labourer_id)}}));
+      move.writes.push_back(put(options_.tasks,
+                                {{"task_id", text(own_id_item(*job.task_id))},
+                                 {"job", text(id)},
+                                 {"labourer", text(job.labourer_id)}},
+                                SOSW_GUARD(put_own_id)));
     if (!tail)
       move.writes.push_back(
           Change()
@@ -260,6 +262,8 @@ Write TableStore::Body::tail_change(std::string_view labourer, const Item* tail,
     require(write,
             equal_or_absent(tail, "tail", "#tail = :tail_was", "attribute_not_exists(#tail)"));
     if (tail && tail->contains("tail")) write.values[":tail_was"] = tail->at("tail");
+    require(write, equal_or_absent(tail, "at", "#at = :at_was", "attribute_not_exists(#at)"));
+    if (tail && tail->contains("at")) write.values[":at_was"] = tail->at("at");
   }
   return write;
 }
@@ -281,7 +285,7 @@ std::optional<Positions> TableStore::Body::at_tail(std::optional<std::int64_t> n
   const std::int64_t at = tail ? integer_in(*tail, "at").value_or(0) : 0;
   // Rows made a moment ago may not be in the index yet.
   const bool settled =
-      !SOSW_GUARD(index_lag) || given == 0 || epoch_seconds(now) - at >= options_.index_lag_s;
+      !SOSW_GUARD(lag_at_tail) || given == 0 || epoch_seconds(now) - at >= options_.index_lag_s;
   return allocate_tail(!newest && settled, newest.value_or(0), given, rows, options_.task_step);
 }
 
@@ -323,12 +327,12 @@ std::int64_t TableStore::Body::add_rows(Move& move, std::int64_t at_most, const 
            .at = now});
       move.closed.dead += 1;
       if (ids.counted) move.job = ids.job;
-      move.writes.push_back(put(options_.closed, std::move(row)));
+      move.writes.push_back(put(options_.closed, std::move(row), SOSW_GUARD(put_row)));
       bytes += kShown;
     } else {
       bytes += payload.size();
       row["payload"] = text(payload);
-      move.writes.push_back(put(options_.tasks, std::move(row)));
+      move.writes.push_back(put(options_.tasks, std::move(row), SOSW_GUARD(put_row)));
     }
     actions += own_actions;
     bytes += 400;
@@ -429,7 +433,7 @@ Result<Made> TableStore::Body::make_rows(std::string_view labourer, std::int64_t
       if (last) tail_to.remove("jobs[0]");
       tail_to.with(":job", text(id));
       move.writes.push_back(tail_change(labourer, &tail_now, tail_to,
-                                        SOSW_GUARD(first_in_line) ? "#jobs[0] = :job" : "",
+                                        SOSW_GUARD(first_makes) ? "#jobs[0] = :job" : "",
                                         !position));
       Change job_to;
       job_to.set("cursor", number(cursor + rows));

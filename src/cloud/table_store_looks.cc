@@ -60,8 +60,9 @@ Result<std::vector<Alarm>> TableStore::Body::alarms(std::int64_t acknowledged,
                         .set("first", number(first + n))
                         .with(":was", number(first))
                         .of(options_.tasks, {{"task_id", text(kAlarms)}});
-    require(numbers,
-            first == 1 ? "(attribute_not_exists(#first) OR #first = :was)" : "#first = :was");
+    if (SOSW_GUARD(alarms_first))
+      require(numbers,
+              first == 1 ? "(attribute_not_exists(#first) OR #first = :was)" : "#first = :was");
     move.writes.push_back(std::move(numbers));
     for (std::int64_t i = first; i < first + n; ++i)
       move.writes.push_back(

@@ -72,7 +72,7 @@ Move TableStore::Body::closing(const Item& row, Place::Where from, State state,
   if (completed_at) closed["completed_at"] = number(*completed_at);
   if (state == State::cancelled) closed["reason"] = text("cancelled");
   move.writes.push_back(removal(row, from));
-  move.writes.push_back(put(options_.closed, std::move(closed)));
+  move.writes.push_back(put(options_.closed, std::move(closed), SOSW_GUARD(put_closed)));
   return move;
 }
 
@@ -108,7 +108,8 @@ Move TableStore::Body::ending(Item row, bool silent, const Labourer& labourer, b
       row = next_revision(std::move(row));
       forget_attempt(row);
       row["desired_launch_time"] = number(fate.due);
-      move.writes = {removal(was, Place::Where::tasks), put(options_.retry, std::move(row))};
+      move.writes = {removal(was, Place::Where::tasks),
+                     put(options_.retry, std::move(row), SOSW_GUARD(put_retry))};
     }
   }
   move.writes.front() = removal(was, Place::Where::tasks);
@@ -222,7 +223,7 @@ Result<std::vector<std::string>> TableStore::Body::requeue(std::string_view labo
     row.erase("failed");
     row["greenfield"] = number(head.first + static_cast<std::int64_t>(i) * head.step);
     moves.emplace_back().writes = {removal(*due[i], Place::Where::retry),
-                                   put(options_.tasks, std::move(row))};
+                                   put(options_.tasks, std::move(row), SOSW_GUARD(put_due))};
   }
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
   for (std::size_t i = 0; i < due.size(); ++i)
@@ -405,7 +406,8 @@ Result<std::vector<bool>> TableStore::Body::replay(std::span<const std::string> 
       move.labourer = labourer;
       move.closed.dead = -1;
       move.writes = {
-          removal(**closed, Place::Where::closed), put(options_.tasks, std::move(row)),
+          removal(**closed, Place::Where::closed),
+          put(options_.tasks, std::move(row), SOSW_GUARD(put_replayed)),
           tail_change(
               labourer, last,
               Change().set("tail", number(positions->first)).set("at", number(epoch_seconds(now))),

@@ -163,13 +163,15 @@ Write TableStore::Body::first_try(const Report& report, const engine::Labourers&
       .with(":now", number(epoch_seconds(now)))
       .with(":latest", number(epoch_seconds(now) + options_.invocation_delta));
   Write write = change.of(options_.tasks, {{"task_id", text(report.task_id)}});
-  require(write, "attribute_exists(#labourer_id)");
-  require(write, "attribute_not_exists(#completed_at)");
+  if (SOSW_GUARD(no_ghost_row)) require(write, "attribute_exists(#labourer_id)");
+  if (SOSW_GUARD(report_completed)) require(write, "attribute_not_exists(#completed_at)");
   if (report.claim.empty()) {
-    require(write, "#greenfield >= :now AND attribute_not_exists(#failed)");
+    if (SOSW_GUARD(report_running))
+      require(write, "#greenfield >= :now AND attribute_not_exists(#failed)");
     // Should this request arrive late: it is not about what was claimed since.
     if (SOSW_GUARD(report_unclaimed)) require(write, "#greenfield <= :latest");
-    if (!completion(report)) require(write, "attribute_not_exists(#silent)");
+    if (SOSW_GUARD(report_silent) && !completion(report))
+      require(write, "attribute_not_exists(#silent)");
   } else if (SOSW_GUARD(report_claim)) {
     require(write, "#claim = :claim AND #greenfield = :of_claim");
   }
@@ -231,10 +233,7 @@ Result<Reported> TableStore::Body::settle(const Report& report, const Item* lett
     if (effect.complete || effect.end_attempt || effect.keep_late || effect.count_failure)
       move = effect_on(**place, report, effect, labourers, now, after);
     if (letter) {
-      Write gone{Write::Kind::remove, options_.tasks, {{"task_id", letter->at("task_id")}}};
-      gone.values[":kind"] = letter->at("kind");
-      if (SOSW_GUARD(letter_same)) require(gone, "#kind = :kind");
-      move.writes.push_back(std::move(gone));
+      move.writes.push_back(removal_of(*letter));
     }
     if (!move.writes.empty()) {
       if (auto committed = requests_.commit({&move, 1}); !committed) return committed.error();
@@ -261,6 +260,14 @@ Result<Reported> TableStore::Body::settle(const Report& report, const Item* lett
 
 // --- Letters
 
+// Of the letter as it was read: a completion may have been written over a failure since.
+Write TableStore::Body::removal_of(const Item& letter) const {
+  Write gone{Write::Kind::remove, options_.tasks, {{"task_id", letter.at("task_id")}}};
+  gone.values[":kind"] = letter.at("kind");
+  if (SOSW_GUARD(letter_same)) require(gone, "#kind = :kind");
+  return gone;
+}
+
 Result<Reported> TableStore::Body::leave_letter(const Report& report, Time now) {
   if (!SOSW_GUARD(letters)) return Reported{};
   Change change;
@@ -275,7 +282,8 @@ Result<Reported> TableStore::Body::leave_letter(const Report& report, Time now) 
       change.with(":completed", text("completed"))
           .of(options_.tasks, {{"task_id", text(letter_id(report.task_id, report.claim))}});
   // A completion stays, whatever is reported beside it.
-  if (!completion(report)) require(write, "attribute_not_exists(#kind) OR #kind <> :completed");
+  if (SOSW_GUARD(letter_completed) && !completion(report))
+    require(write, "attribute_not_exists(#kind) OR #kind <> :completed");
   const auto written = requests_.write(std::move(write));
   if (!written) return written.error();
   return Reported{Answer::late, std::nullopt, {}, false};
@@ -314,8 +322,8 @@ Result<std::int64_t> TableStore::Body::settle_letters(const engine::Labourers& l
     if (epoch_seconds(now) - integer_in(*letter, "greenfield").value_or(0) < kLetterS) continue;
     spdlog::warn("a report about task {}, which is nowhere, is dropped after a day",
                  report.task_id);
-    Write gone{Write::Kind::remove, options_.tasks, {{"task_id", letter->at("task_id")}}};
-    if (const auto written = requests_.write(std::move(gone)); !written) failed = written.error();
+    if (const auto written = requests_.write(removal_of(*letter)); !written)
+      failed = written.error();
   }
   if (failed && settled == 0) return *failed;
   return settled;

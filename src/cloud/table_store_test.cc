@@ -53,6 +53,7 @@ class Wire final : public Tables {
   Result<Written> transact(std::span<const Write> writes, std::string_view token) override {
     if (before_repetition_ && !tokens_.empty() && tokens_.back() == token)
       std::exchange(before_repetition_, nullptr)();
+    if (before_next_) std::exchange(before_next_, nullptr)();
     ++requests_["transact"];
     tokens_.emplace_back(token);
     largest_ = std::max(largest_, writes.size());
@@ -83,12 +84,15 @@ class Wire final : public Tables {
   void read_again() { lose_reads_ = false; }
   // Happens when a transaction is about to be sent a second time.
   void before_repetition(std::function<void()> event) { before_repetition_ = std::move(event); }
+  // Happens when the next transaction is about to be sent: behind all that it was decided by.
+  void before_next(std::function<void()> event) { before_next_ = std::move(event); }
   void throttle_above(std::size_t writes) { throttled_above_ = writes; }
   [[nodiscard]] std::int64_t requests() const {
     std::int64_t sum = 0;
     for (const auto& [kind, n] : requests_) sum += n;
     return sum;
   }
+  [[nodiscard]] std::int64_t queries() { return requests_["query"]; }
   [[nodiscard]] std::string told() const {
     std::string text;
     for (const auto& [kind, n] : requests_) text += fmt::format(" {} {}", n, kind);
@@ -108,13 +112,14 @@ class Wire final : public Tables {
   std::size_t largest_ = 0, throttled_above_ = 0;
   int lose_ = 0;
   bool lose_reads_ = false;
-  std::function<void()> before_repetition_;
+  std::function<void()> before_repetition_, before_next_;
 };
 
 class TableStoreOnly : public ::testing::Test {
  protected:
-  std::unique_ptr<TableStore> another(bool leaves_letters = false) {
+  std::unique_ptr<TableStore> another(bool leaves_letters = false, std::size_t most_pending = 500) {
     TableStore::Options options;
+    options.most_pending = most_pending;
     options.holder = fmt::format("holder {}", ++opened_);
     options.nonce = options.holder;
     options.leaves_letters = leaves_letters;
@@ -396,6 +401,30 @@ TEST_F(TableStoreOnly, the_limit_holds_however_old_the_index_is) {
   EXPECT_THAT(claim(5, nullptr, 6), IsEmpty()) << "the old holder does not have it any more";
 }
 
+// The limit of the successor is one that a lease has room for.
+TEST_F(TableStoreOnly, a_lease_that_does_not_tell_what_runs_is_not_believed_under_a_lower_limit) {
+  accept(10, "k");
+  wait(60);
+  const auto first = another(false, 2), successor = another(false, 2);
+  const auto running = claim(5, first.get(), 5);
+  ASSERT_THAT(running, SizeIs(5));
+  ASSERT_TRUE(first->give_back_leases());
+  // What looks for the running ones finds old images, what looks for those in the queue does not.
+  decide_ = [this, asked = wire_.queries()](std::uint32_t bound,
+                                            const char* what) -> std::uint32_t {
+    if (wire_.queries() > asked + 1) return 0;
+    if (std::string_view(what) == "index is behind") return 1;
+    if (std::string_view(what) == "age of an image") return bound - 1;
+    return 0;
+  };
+  EXPECT_THAT(claim(2, successor.get(), 2), IsEmpty()) << "no index shows the five";
+  wait(5);
+  decide_ = nullptr;
+  EXPECT_THAT(claim(2, successor.get(), 2), IsEmpty()) << "they run";
+  for (std::size_t i = 0; i < 4; ++i) report(kCompleted, running[i].task.id, running[i].claim);
+  EXPECT_THAT(claim(2, successor.get(), 2), SizeIs(1));
+}
+
 TEST_F(TableStoreOnly, a_holder_that_was_frozen_claims_nothing_by_what_it_knew) {
   accept(10, "k");
   const auto a = another(), b = another();
@@ -416,6 +445,20 @@ TEST_F(TableStoreOnly, tokens_of_all_holders_differ) {
     ASSERT_TRUE(holder->give_back_leases());
   }
   EXPECT_EQ(tokens.size(), 40U);
+}
+
+// The queue was empty for long, so both begin again at the head of it.
+TEST_F(TableStoreOnly, two_that_find_the_queue_empty_do_not_give_the_same_position) {
+  accept(1, "first");
+  for (const auto& one : claim(1)) report(kCompleted, one.task.id, one.claim);
+  ASSERT_THAT(must(store_->archive(kWorker, 10, now_)), SizeIs(1));
+  wait(60);
+  std::string before;
+  wire_.before_next(
+      [&] { before = must(another()->accept(job_of(1, "second"), 10, now_)).task_id; });
+  const std::string behind = must(store_->accept(job_of(1, "third"), 10, now_)).task_id;
+  ASSERT_TRUE(row(before) && row(behind));
+  EXPECT_GT(integer_in(*row(behind), "greenfield"), integer_in(*row(before), "greenfield"));
 }
 
 // --- Lost answers, throttling

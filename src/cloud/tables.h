@@ -89,7 +89,7 @@ class Tables {
   // PutItem, UpdateItem or DeleteItem.
   virtual Result<Written> write(const Write& write) = 0;
   // TransactWriteItems: at most 100 writes, 4 MB, each item once, all or nothing. The same token
-  // within 10 minutes is the same transaction: done once, answered the same (done).
+  // within 10 minutes is the same transaction, done once. Refused: no copy of it was done either.
   virtual Result<Written> transact(std::span<const Write> writes, std::string_view token) = 0;
   // Eventually consistent on an index: rows may be old, missing, doubled across pages, and a later
   // answer may be older than an earlier one.

@@ -9,13 +9,13 @@
 //     if (SOSW_GUARD(claim_token) && row.claim != report.claim) return stale;
 //
 // Always true, and free, but in a build with SOSW_SWITCHABLE_GUARDS (CMake option of that name):
-// there one guard can be switched off while the program runs, and the simulation must then find a
-// run that breaks an invariant. docs/reliability.md has the table.
+// there guards can be switched off while the program runs, and the simulation must then find a run
+// that breaks an invariant. docs/reliability.md has the table.
 #ifdef SOSW_SWITCHABLE_GUARDS
 namespace sosw {
 
-// From now on `name` is off, and all others are on; empty: all are on. Before the first engine.
-void switch_off_guard(std::string_view name);
+// From now on these (separated by commas) are off, and all others are on. Before the first engine.
+void switch_off_guards(std::string_view names);
 [[nodiscard]] bool guard_is_on(std::string_view name);
 
 }  // namespace sosw

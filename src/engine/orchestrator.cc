@@ -36,7 +36,7 @@ Orchestrator::Orchestrator(TaskStore& store, Invoker& invoker, const EcologyMana
 bool Orchestrator::held_back(const std::string& id, Time now) const {
   const auto hold = holds_.find(id);
   if (hold == holds_.end()) return false;
-  return hold->second.paused || hold->second.waits(now);
+  return (hold->second.paused && SOSW_GUARD(paused_is_held)) || hold->second.waits(now);
 }
 
 // A clock that was set back must not hold a labourer for longer than any hold can be.
@@ -77,7 +77,7 @@ Result<Orchestrator::Pass> Orchestrator::orchestrate(const Labourers& labourers,
       continue;
     }
     int at_most = std::min(limit, settings_.claim_batch);
-    if (const int free = invoker_.free_slots(labourer); free >= 0)
+    if (const int free = invoker_.free_slots(labourer); free >= 0 && SOSW_GUARD(host_has_room))
       at_most = std::min(at_most, free);
     if (at_most < 1) continue;
     const double lifetime = labourer.expiry == Expiry::deadline

@@ -85,13 +85,12 @@ void Scavenger::audit(std::span<const std::string> ids, std::string_view action,
   audit_->append(events);
 }
 
-Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
-                                  const std::stop_token& stop) {
-  constexpr std::int64_t kBatch = 100;
+Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier, const std::stop_token& stop,
+                                  std::int64_t at_once) {
   std::int64_t sent = 0;
   std::int64_t acknowledged = 0;
   for (;;) {
-    const auto alarms = store.alarms(acknowledged, kBatch);
+    const auto alarms = store.alarms(acknowledged, at_once);
     if (!alarms) return alarms.error();
     if (alarms->empty()) return sent;
     if (!SOSW_GUARD(told_before_acknowledged)) (void)store.alarms(alarms->back().number, 0);

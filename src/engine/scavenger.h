@@ -55,7 +55,8 @@ class Scavenger {
 
 // Sends the alarms that the store keeps, oldest first, until none is left or the notifier fails.
 // Gives the number sent. What was sent and could not be acknowledged is sent again: at least once.
+// `at_once`: so many together.
 Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
-                                  const std::stop_token& stop = {});
+                                  const std::stop_token& stop = {}, std::int64_t at_once = 100);
 
 }  // namespace sosw::engine

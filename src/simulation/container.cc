@@ -40,7 +40,7 @@ void Container::begin(const Labourers& configured) {
   ++begun_;
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
-                                           around_.changed);
+                                           around_.changed, around_.latency_s);
   invoker_ =
       std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log, around_.workers,
                                       around_.invoke_trouble, FaultyInvoker::Seen{});
@@ -56,6 +56,7 @@ void Container::begin(const Labourers& configured) {
   options.nonce = options.holder;
   options.leaves_letters = kind_ == Kind::worker_assistant;
   options.task_step = around_.task_step;
+  options.most_pending = around_.most_pending;
   for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
   options.pause = [this](int round) {
     world_.sleep(world_.calm()
@@ -63,12 +64,23 @@ void Container::begin(const Labourers& configured) {
                      : 0.01 * (1 << std::min(round, 8)) * (1 + world_.choices().below(4, "pause")));
   };
   table_store_ = std::make_unique<cloud::TableStore>(*tables_, options);
-  store_ = std::make_unique<FaultyStore>(*table_store_, world_, process, none_,
-                                         FaultyStore::Seen{[](Time) {}, around_.answered,
-                                                           [this](Time now) {
-                                                             caller_.told = now;
-                                                             caller_.began = world_.now();
-                                                           }});
+  store_ = std::make_unique<FaultyStore>(
+      *table_store_, world_, process, none_,
+      FaultyStore::Seen{[](Time) {},
+                        around_.answered,
+                        [this](Time now) {
+                          caller_.told = now;
+                          caller_.began = world_.now();
+                          caller_.lost = 0;
+                          around_.begins(process_);
+                        },
+                        {},
+                        {},
+                        {},
+                        [this](std::string_view call, const auto& names) {
+                          // Fewer than the store gives up after.
+                          if (caller_.lost < 3) around_.names(caller_, call, names);
+                        }});
   metrics_ = std::make_unique<FaultyMetrics>(process, around_.faults, around_.metric,
                                              [](Time, const FaultyMetrics::Value&) {});
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
@@ -185,7 +197,7 @@ bool Container::scavenge() {
     for (const std::string& job : *left) (void)store_->cancel(job, kClosedAtOnce, process_.now());
   }
   (void)continue_jobs(5);
-  const auto sent = engine::flush_alarms(*store_, *notifier_);
+  const auto sent = engine::flush_alarms(*store_, *notifier_, {}, around_.alarms_at_once);
   return pass.skipped.empty() && sent;
 }
 

@@ -40,8 +40,15 @@ struct Surroundings {
     engine::Scheduler::Settings scheduler;
   } settings{};
   std::int64_t task_step = kTaskStep;
+  std::size_t most_pending = cloud::TableStore::Options().most_pending;
+  std::int64_t alarms_at_once = 100;
+  double latency_s = 0;
   FaultyTables::Changed changed{};
   std::function<void(const Report&, const engine::Reported&)> answered{};
+  std::function<void(const Process&)> begins{};
+  // A call of a store has changed these, it says; it had an answer to each of its requests.
+  std::function<void(const Caller&, std::string_view call, const std::vector<std::string_view>&)>
+      names{};
 };
 
 class Container {

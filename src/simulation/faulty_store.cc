@@ -71,6 +71,8 @@ Result<Exchanged> FaultyStore::exchange(std::span<const Report> reports,
     auto answer = inner_.exchange(told_now, asked, labourers, now);
     seen_.changed(now);
     if (!answer) return answer;
+    names("exchange", answer->claimed,
+          [](const Claimed& one) -> std::string_view { return one.claim; });
     for (std::size_t i = 0; i < told_now.size(); ++i)
       seen_.answered(told_now[i], answer->reported[i]);
     if (world_.traced() && (!told_now.empty() || !answer->claimed.empty())) {
@@ -112,6 +114,8 @@ Result<std::vector<Ended>> FaultyStore::expire(const Labourer& labourer, std::in
     begins(now);
     auto answer = inner_.expire(labourer, most, still_running, now);
     seen_.changed(now);
+    if (answer)
+      names("expire", *answer, [](const Ended& one) -> std::string_view { return one.task_id; });
     if (answer && world_.traced()) {
       for (const Ended& one : *answer)
         world_.say("expire: {} is {}", brief(one.task_id), name(one.state));
@@ -129,6 +133,8 @@ Result<std::vector<std::string>> FaultyStore::requeue(std::string_view labourer_
     begins(now);
     auto answer = inner_.requeue(labourer_id, most, longest_delay_s, now);
     seen_.changed(now);
+    if (answer)
+      names("requeue", *answer, [](const std::string& id) -> std::string_view { return id; });
     if (answer && !answer->empty()) world_.say("requeue:{}", ids(*answer));
     return answer;
   };
@@ -142,6 +148,8 @@ Result<std::vector<std::string>> FaultyStore::archive(std::string_view labourer_
     begins(now);
     auto answer = inner_.archive(labourer_id, most, now);
     seen_.changed(now);
+    if (answer)
+      names("archive", *answer, [](const std::string& id) -> std::string_view { return id; });
     if (answer && !answer->empty()) world_.say("archive:{}", ids(*answer));
     return answer;
   };
@@ -154,7 +162,13 @@ Result<std::vector<bool>> FaultyStore::replay(std::span<const std::string> task_
     begins(now);
     auto answer = inner_.replay(some_ids, now);
     seen_.changed(now);
-    if (answer) world_.say("replay:{}", ids(some_ids));
+    if (answer) {
+      std::vector<std::string> replayed;
+      for (std::size_t i = 0; i < some_ids.size(); ++i)
+        if ((*answer)[i]) replayed.push_back(some_ids[i]);
+      names("replay", replayed, [](const std::string& id) -> std::string_view { return id; });
+      world_.say("replay:{}", ids(some_ids));
+    }
     return answer;
   };
   return call(

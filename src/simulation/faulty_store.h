@@ -29,6 +29,9 @@ class FaultyStore final : public engine::TaskStore {
     std::function<void(const std::map<std::string, engine::LabourerStatus>&)> told{};
     // Whether the process has died in the midst of the call that was just made. May be empty.
     std::function<bool()> killed{};
+    // The call has changed these tasks, it says (an exchange: has given out these claims). May be
+    // empty.
+    std::function<void(std::string_view call, const std::vector<std::string_view>&)> names{};
   };
   // All outlive this object. Only actors of `process` call.
   FaultyStore(engine::TaskStore& inner, World& world, Process& process, Faults& faults, Seen seen)
@@ -88,6 +91,13 @@ class FaultyStore final : public engine::TaskStore {
     return call(method, effect, [] {});
   }
 
+  template <class List, class Name>
+  void names(std::string_view call, const List& list, const Name& name) const {
+    if (!seen_.names) return;
+    std::vector<std::string_view> all;
+    for (const auto& one : list) all.push_back(name(one));
+    seen_.names(call, all);
+  }
   engine::TaskStore& inner_;
   World& world_;
   Process& process_;

@@ -2,8 +2,6 @@
 // See faulty_tables.h.
 #include "simulation/faulty_tables.h"
 
-#include <algorithm>
-
 namespace sosw::simulation {
 
 using cloud::Item;
@@ -54,13 +52,23 @@ void FaultyTables::say(std::span<const Write> writes, const Result<Written>& wri
   world_.say("  {}", text);
 }
 
+void FaultyTables::travel() {
+  if (latency_s_ > 0 && !world_.calm())
+    world_.sleep(latency_s_ * (1 + world_.choices().below(8, "latency")) / 8);
+}
+
 // `later` gives the same effect, with all that it needs: the request may be stuck on its way, and
 // arrive when its sender has given it up.
 template <class Effect, class Later>
 auto FaultyTables::change(Method method, const Effect& effect, const Later& later) {
-  const auto now = [&] {
+  int sent = 0;
+  const auto now = [&]() -> Result<Written> {
     auto answer = effect();
     changed_(caller_);
+    // Our client does not take the refusal of what it has repeated by itself for an answer to the
+    // first try, boto3 does.
+    if (++sent > 1 && !caller_.original && answer && !answer->done)
+      return Error{Code::unavailable, "the repetition of a request is refused", {}};
     return answer;
   };
   const auto stuck = [&] {
@@ -75,7 +83,10 @@ auto FaultyTables::change(Method method, const Effect& effect, const Later& late
                 changed(caller);
               });
   };
-  return as_no_answer(faults_.call(*caller_.process, method, now, stuck));
+  travel();
+  auto answer = as_no_answer(faults_.call(*caller_.process, method, now, stuck));
+  if (!answer) ++caller_.lost;
+  return answer;
 }
 
 Result<Written> FaultyTables::write(const Write& write) {
@@ -98,11 +109,13 @@ Result<Written> FaultyTables::transact(std::span<const Write> writes, std::strin
 }
 
 Result<cloud::Page> FaultyTables::query(const cloud::Query& query) {
+  travel();
   return as_no_answer(
       faults_.call(*caller_.process, Method::query, [&] { return inner_.query(query); }));
 }
 
 Result<std::vector<std::optional<Item>>> FaultyTables::get(std::span<const cloud::Key> keys) {
+  travel();
   return as_no_answer(
       faults_.call(*caller_.process, Method::get, [&] { return inner_.get(keys); }));
 }

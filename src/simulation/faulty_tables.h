@@ -24,20 +24,24 @@ struct Caller {
   Time told{};            // the time that he gave to the store
   Time began{};           // true time: all that he has looked at is from then on
   bool original = false;  // an Essential of the original
+  int lost = 0;           // writes of the call so far that had no answer
 };
 
 class FaultyTables final : public cloud::Tables {
  public:
   // After each request that may have changed the tables, at that moment.
   using Changed = std::function<void(const Caller&)>;
-  // All outlive this object. Only actors of the caller's process call.
-  FaultyTables(ModelTables& inner, World& world, Faults& faults, const Caller& caller,
-               Changed changed)
+  // `latency_s`: a request takes up to that long even when nothing goes wrong, so that others come
+  // between a look and the write behind it. All outlive this object. Only actors of the caller's
+  // process call.
+  FaultyTables(ModelTables& inner, World& world, Faults& faults, Caller& caller, Changed changed,
+               double latency_s)
       : inner_(inner),
         world_(world),
         faults_(faults),
         caller_(caller),
-        changed_(std::move(changed)) {}
+        changed_(std::move(changed)),
+        latency_s_(latency_s) {}
 
   Result<cloud::Written> write(const cloud::Write& write) override;
   Result<cloud::Written> transact(std::span<const cloud::Write> writes,
@@ -49,13 +53,15 @@ class FaultyTables final : public cloud::Tables {
  private:
   template <class Effect, class Later>
   auto change(Method method, const Effect& effect, const Later& later);
+  void travel();
   void say(std::span<const cloud::Write> writes, const Result<cloud::Written>& written);
 
   ModelTables& inner_;
   World& world_;
   Faults& faults_;
-  const Caller& caller_;
+  Caller& caller_;
   const Changed changed_;
+  const double latency_s_;
 };
 
 }  // namespace sosw::simulation

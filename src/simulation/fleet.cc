@@ -9,7 +9,7 @@ namespace sosw::simulation {
 namespace {
 
 constexpr int kCooldown = 8;
-constexpr double kLag = 5;  // s that an index may be behind
+constexpr int kLag = 5;  // s that an index may be behind
 constexpr int kStartTries = 3;
 
 template <class T, std::size_t N>
@@ -75,6 +75,13 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   const json::array attributes(1, json::array{"word", json::object()});
   settings.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
   if (choices_.chance(10, "wide steps")) around_->task_step = 400'000'000;
+  around_->most_pending = one_of<std::size_t>(choices_, {500, 500, 0, 2}, "most pending");
+  around_->latency_s = one_of(choices_, {0.0, 0.0, 0.0, 0.05, 0.5, 3.0}, "latency");
+  around_->alarms_at_once = one_of<std::int64_t>(choices_, {100, 1, 2}, "alarms at once");
+  around_->begins = [this](const Process& process) { invariants_.begins(process); };
+  around_->names = [this](const Caller& caller, std::string_view call, const auto& names) {
+    invariants_.told(*caller.process, caller.began, call, names);
+  };
   around_->changed = [this](const Caller& caller) { changed(caller); };
   around_->answered = [this](const Report& report, const engine::Reported& reported) {
     answered(report, reported);
@@ -89,6 +96,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   most_offset_ = one_of<std::uint32_t>(choices_, {0, kCooldown / 2, 1000}, "most offset");
   every_s_ = one_of(choices_, {15.0, 60.0}, "every");
   fence_ = !choices_.chance(25, "no fence");
+  assistants_reach_all_ = choices_.chance(20, "assistants reach all tables");
   // How long ours wait for a Scavenger of the original is measured by their clocks.
   if (original_ == Original::scavenger) most_offset_ = std::min(most_offset_, kCooldown / 2U);
   using enum Container::Kind;
@@ -104,7 +112,8 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
     scavengers_.push_back(
         std::make_unique<Container>(*around_, "the original's scavenger", original));
   for (const auto& [id, labourer] : *labourers_)
-    if (choices_.chance(20, "workers of the original")) of_python_.insert(id);
+    if (choices_.chance(20, "workers of the original"))
+      of_python_.emplace(id, choices_.chance(40, "some of them") ? 50 : 100);
 }
 
 Fleet::~Fleet() {
@@ -188,9 +197,11 @@ std::uint32_t Fleet::decide(std::uint32_t bound, const char* name) {
 void Fleet::changed(const Caller& caller) {
   if (!picture_.dirty()) return;
   by_original_ = caller.original;
-  picture_.look(scratch_, [this](std::string_view invariant, std::string what) {
+  const auto breaks = [this](std::string_view invariant, std::string what) {
     invariants_.breaks(invariant, std::move(what));
-  });
+  };
+  picture_.judge_request(caller.process->name() + ' ', caller.told, std::int64_t{kLag}, breaks);
+  picture_.look(scratch_, breaks);
   if (original_ == Original::scavenger && caller.original) {
     if (!picture_.gone().empty() && picture_.gone() == retried_alone_) invariants_.excuse();
     retried_alone_ = picture_.retried_alone();
@@ -203,7 +214,8 @@ void Fleet::changed(const Caller& caller) {
                  : original_ == Original::scavenger ? Who::moves
                                                     : Who::yes;
   invariants_.look({*caller.process, *caller.labourers, caller.told, settings.watermark,
-                    settings.make_now, kNobodyKnows, after(caller.began, -kLag), by},
+                    settings.make_now, kNobodyKnows, after(caller.began, -kLag), by, caller.began,
+                    around_->most_pending < cloud::TableStore::Options().most_pending},
                    scratch_);
 }
 
@@ -220,6 +232,7 @@ void Fleet::note(const Report& report) {
   if (report.claim.empty()) {
     TaskLog& task = log_.tasks[report.task_id];
     (completed ? task.completed_without_claim : task.failed_without_claim) = true;
+    if (!completed) ++task.failures_told_without_claim;
   } else if (ClaimLog* claim = log_.claim(report.task_id, report.claim)) {
     (completed ? claim->completed : claim->failed) = true;
   }
@@ -261,8 +274,7 @@ void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) 
   bool tells_claim = !of_original;
   const auto& id = event.at("task_id").as_string();
   for (const TaskRow& task : invariants_.latest().tasks) {
-    if (task.id == std::string_view(id) && of_python_.count(task.labourer_id) > 0)
-      tells_claim = false;
+    if (task.id == std::string_view(id) && by_python(task.labourer_id)) tells_claim = false;
   }
   if (!tells_claim) event.erase("claim");
   if (const auto report = engine::WorkerAssistant::read_event(event)) note(*report);
@@ -271,14 +283,20 @@ void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) 
       std::move(heard));
 }
 
+bool Fleet::by_python(std::string_view labourer) {
+  const auto share = of_python_.find(labourer);
+  return share != of_python_.end() && choices_.chance(share->second, "a worker of the original");
+}
+
 Container* Fleet::our_assistant() {
-  return idle(assistants_, "assistant", 20, Container::Kind::worker_assistant);
+  return idle(
+      assistants_, "assistant", 20,
+      assistants_reach_all_ ? Container::Kind::essential : Container::Kind::worker_assistant);
 }
 
 // Each delivery of an event is a run of the handler of its own.
 void Fleet::admit(const engine::Invocation& invocation, std::function<void()> begin) {
-  if (!fence_ || invocation.claim.empty() || of_python_.count(invocation.labourer->id) > 0)
-    return begin();
+  if (!fence_ || invocation.claim.empty() || by_python(invocation.labourer->id)) return begin();
   ask_to_start(invocation.task_id, invocation.claim, fmt::format("{}", ++runs_), 1,
                std::move(begin));
 }
@@ -356,11 +374,26 @@ void Fleet::schedule_a_job() {
 void Fleet::create_a_task() {
   const std::string id = some_labourer_id();
   engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
-  constexpr std::int64_t kPlaces[] = {0, 2500, -5, kPositionCeiling - 1, kPositionCeiling};
-  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(5, "which place")];
+  constexpr std::int64_t kPlaces[] = {
+      0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
+  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(6, "which place")];
+  constexpr const char* kIds[] = {"my task", "my other task"};
+  if (choices_.chance(30, "own id")) task.task_id = kIds[choices_.below(2, "which id")];
   ask("client", [this, id, task](Container& one) {
     (void)one.task_manager().create_task(labourers_->at(id), task, one.process().now());
     return true;  // without a key nobody can ask twice
+  });
+}
+
+void Fleet::cancel_a_job() {
+  if (scheduled_.empty()) return;
+  const std::string id =
+      job_id(scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")].key);
+  log_.cancels_asked.insert(id);
+  ask("client", [id](Container& one) {
+    const auto left = one.store().cancel(id, 100, one.process().now());
+    if (!left) return left.error().code == Code::not_found || left.error().code == Code::conflict;
+    return *left == 0;
   });
 }
 
@@ -385,20 +418,12 @@ void Fleet::something_happens() {
       break;
     }
     case 3: {
-      if (scheduled_.empty()) break;
-      const std::string id = job_id(
-          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")].key);
-      log_.cancels_asked.insert(id);
-      ask("client", [id](Container& one) {
-        const auto left = one.store().cancel(id, 100, one.process().now());
-        if (!left)
-          return left.error().code == Code::not_found || left.error().code == Code::conflict;
-        return *left == 0;
-      });
+      cancel_a_job();
+      if (choices_.chance(40, "two of them")) cancel_a_job();
       break;
     }
-    case 4:
-      ask("client", [this](Container& one) {
+    case 4: {
+      const auto replay = [this](Container& one) {
         engine::TaskQuery query;
         query.state = State::dead;
         const auto dead = one.store().tasks(query);
@@ -410,8 +435,11 @@ void Fleet::something_happens() {
         }
         (void)one.store().replay(ids, one.process().now());
         return true;
-      });
+      };
+      ask("client", replay);
+      if (choices_.chance(50, "two of them")) ask("client", replay);
       break;
+    }
     case 5: {
       const std::string id = some_labourer_id();
       const bool paused = choices_.below(2, "paused") == 1;

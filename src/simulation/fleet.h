@@ -61,6 +61,7 @@ class Fleet {
   // A container of those that may run now; null: all are busy.
   Container* idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
                   Container::Kind kind);
+  bool by_python(std::string_view labourer);
   Container* our_assistant();
   void tick(Container& container, bool (Container::*pass)(), std::string_view what);
   void call_assistant(json::object event, std::function<void(bool)> answered);
@@ -74,6 +75,7 @@ class Fleet {
   void schedule_a_job();
   void schedule(std::string key, std::string labourer, int rows);
   void create_a_task();
+  void cancel_a_job();
   Container& some_container();
   std::string some_labourer_id();
 
@@ -110,8 +112,10 @@ class Fleet {
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
   double every_s_ = 60;            // between two runs of an Essential
   bool fence_ = true;
-  std::set<std::string, std::less<>> of_python_;  // labourers whose workers do not echo the claim
-  int created_ = 0;                               // tasks by the original's Scheduler
+  bool assistants_reach_all_ = false;  // their role does, so they leave no letters
+  // Labourers with workers that do not echo the claim, and how many of a hundred are.
+  std::map<std::string, std::uint32_t, std::less<>> of_python_;
+  int created_ = 0;  // tasks by the original's Scheduler
   int left_to_happen_ = 0;
   int runs_ = 0;  // of workers
   Snapshot scratch_;

@@ -28,6 +28,7 @@ bool same(const TaskRow& a, const TaskRow& b) {
          a.due == b.due && a.late_kept == b.late_kept && a.silent == b.silent &&
          a.failures == b.failures && a.deadline == b.deadline && a.replays == b.replays &&
          a.interrupted == b.interrupted && a.claim == b.claim && a.started == b.started;
+  // Not the greenfield: what it means shows in the state and the position.
 }
 
 // What waits in the queue and may be claimed.
@@ -112,6 +113,10 @@ void Invariants::look(const Look& look, Snapshot& now) {
       note_moved(look, *change.is);
     else
       check_change(look, now, *change.was, *change.is);
+    if (change.was != nullptr && change.was->state != change.is->state && !change.was->doubled &&
+        !change.is->doubled)
+      log_.landed[&look.by].push_back(
+          {look.began, change.is->id, change.was->state, change.is->state, change.is->claim});
     if (change.is->state == State::queued && change.is->position > kPositionCeiling)
       breaks("positions_below_ceiling",
              fmt::format("task {} waits at {}", text(*change.is), change.is->position));
@@ -147,9 +152,24 @@ void Invariants::check_jobs(const Look&, const Snapshot& now) {
     }
     if (job.cursor < before[j].cursor || job.rows != before[j].rows || job.id != before[j].id)
       breaks("one_row_one_task", fmt::format("job {} has changed", job.id));
+    if (job.given_up_at_end && !before[j].given_up_at_end) {
+      for (const TaskRow& task : now.tasks) {
+        if (task.job == j && task.state == State::queued && task.replays == 0 &&
+            log_.tasks[task.id].claims.empty())
+          breaks(
+              "cancelled_is_closed",
+              fmt::format("job {} is cancelled to its end, and task {} waits", job.id, text(task)));
+      }
+    }
     if (job.given_up != before[j].given_up && log_.cancels_asked.count(job.id) == 0)
       breaks("lifecycle", fmt::format("job {} is cancelled, and nobody asked for it", job.id));
   }
+}
+
+bool Invariants::known_given_up(const Look& look, const Snapshot& now, const TaskRow& is) const {
+  // What was replayed by hand is a new wish.
+  return is.replays == 0 && is.job < latest_.jobs.size() && latest_.jobs[is.job].given_up &&
+         now.jobs[is.job].given_up_since < look.began;
 }
 
 void Invariants::check_new(const Look& look, const Snapshot& now, const TaskRow& is) {
@@ -201,7 +221,8 @@ void Invariants::check_change(const Look& look, const Snapshot& now, const TaskR
   }
   if (is.late_kept && !was.late_kept) {
     take(was.state, Event::complete, is.state == State::running ? State::running : is.state);
-    const bool known = std::any_of(log.claims.begin(), log.claims.end(),
+    const bool known = log.completed_without_claim ||
+                       std::any_of(log.claims.begin(), log.claims.end(),
                                    [](const ClaimLog& claim) { return claim.completed; });
     if (!known) breaks("report_ends_its_claim_only", "a completion is kept that nobody reported");
   }
@@ -230,6 +251,9 @@ void Invariants::check_change(const Look& look, const Snapshot& now, const TaskR
       if (was.state == State::running) return check_release(look, now, was, is);
       if (was.state == State::retry) {
         take(was.state, Event::due, is.state);
+        if (known_given_up(look, now, is))
+          breaks("cancelled_not_started",
+                 fmt::format("task {} waits again, its job is cancelled", text(is)));
         if (was.due > epoch_seconds(look.now) + longest_delay_s(labourer_of(look, is.labourer_id)))
           return;  // a clock was set back: cut, and due at once when the delay is 0
         if (was.due > epoch_seconds(look.now))
@@ -271,7 +295,11 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   take(was.state, Event::claim, is.state);
   TaskLog& log = log_.tasks[is.id];
   if (look.original != Look::Original::no)
-    std::erase_if(log.claims, [&](const ClaimLog& claim) { return claim.token == is.claim; });
+    std::erase_if(log.claims, [&](const ClaimLog& claim) {
+      if (claim.token != is.claim) return false;
+      log.completed_without_claim |= claim.completed;  // its letter may still be on the way
+      return true;
+    });
   else if (is.claim.empty() || log.claim_known(is.claim))
     breaks("claim_once", fmt::format("task {} gets a claim that is not new", text(is)));
   ClaimLog& claim = log.claims.emplace_back();
@@ -307,9 +335,17 @@ void Invariants::note_moved(const Look& look, const TaskRow& is) {
   }
 }
 
-void Invariants::check_release(const Look&, const Snapshot&, const TaskRow& was,
+void Invariants::check_release(const Look& look, const Snapshot& now, const TaskRow& was,
                                const TaskRow& is) {
-  if (is.state == State::queued) take(was.state, Event::release, is.state);
+  if (is.state == State::queued) {
+    take(was.state, Event::release, is.state);
+    if (was.late_kept)
+      breaks("finished_not_started_again",
+             fmt::format("task {} had a completion that was kept, and waits again", text(is)));
+    if (known_given_up(look, now, is))
+      breaks("cancelled_not_started",
+             fmt::format("task {} is given back, its job is cancelled", text(is)));
+  }
   if (is.attempts != was.attempts - 1)
     breaks("attempts_exact",
            fmt::format("task {} is given back after {} attempts", text(is), was.attempts));
@@ -363,7 +399,8 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
       breaks("release_only_what_never_runs", fmt::format("task {} may run", text(was)));
   } else if (is.failures > was.failures) {
     take(was.state, Event::fail, is.state);
-    if (!fails)
+    const bool by_none = !claim->failed && !owner_died && look.original == Look::Original::no;
+    if (!fails || (by_none && ++log.failed_by_none > log.failures_told_without_claim))
       breaks("report_ends_its_claim_only",
              fmt::format("task {} ends by a failure of another claim", text(was)));
   } else {
@@ -401,13 +438,17 @@ void Invariants::check_bad_end(const Look& look, const Snapshot& now, const Task
   }
 }
 
-void Invariants::check_completion(const Look&, const TaskRow& was, const TaskRow& is) {
+void Invariants::check_completion(const Look& look, const TaskRow& was, const TaskRow& is) {
   TaskLog& log = log_.tasks[is.id];
   if (was.state == State::completed) return take(was.state, Event::archive, is.state);
   const bool any = log.completed_without_claim ||
                    std::any_of(log.claims.begin(), log.claims.end(),
                                [](const ClaimLog& claim) { return claim.completed; });
   if (!any) breaks("report_ends_its_claim_only", fmt::format("nobody completed {}", text(is)));
+  if (is.state == State::completed && is.greenfield <= kPositionCeiling &&
+      look.original == Look::Original::no)
+    breaks("completed_out_of_queue",
+           fmt::format("task {} is completed, and looks like a queued one to others", text(is)));
   if (was.state == State::failed && is.state == State::done && is.late_kept)
     return take(was.state, Event::expire, is.state);
   if (was.state != State::running) return take(was.state, Event::complete, is.state);
@@ -524,6 +565,7 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
   const Labourer& labourer = labourer_of(look, labourer_id);
   std::int64_t running = 0;
   for (const TaskRow& is : now.tasks) {
+    if (look.limit_by_index && is.since > look.seen_until) continue;
     if (is.labourer_id == labourer_id && is.state == State::running &&
         (labourer.expiry == Expiry::host || is.deadline > look.now))
       ++running;
@@ -533,7 +575,26 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
                                 labourer.max_simultaneous_invocations));
 }
 
+void Invariants::told(const Process& by, Time began, std::string_view call,
+                      const std::vector<std::string_view>& named) {
+  for (const Landed& one : log_.landed[&by]) {
+    if (one.began != began) continue;  // a request of an earlier call, that was stuck
+    const bool its_own = call == "exchange"  ? one.is == State::running
+                         : call == "expire"  ? one.was == State::running || one.was == State::failed
+                         : call == "requeue" ? one.was == State::retry && one.is == State::queued
+                         : call == "archive" ? one.was == State::completed
+                                             : one.was == State::dead && one.is == State::queued;
+    const std::string& name = call == "exchange" ? one.claim : one.task_id;
+    if (its_own && std::find(named.begin(), named.end(), name) == named.end())
+      breaks("done_is_told", fmt::format("task {} is {} now, and {} does not say so", one.task_id,
+                                         sosw::name(one.is), call));
+  }
+}
+
 void Invariants::answered(const Report& report, const engine::Reported& reported) {
+  if (reported.answer == Answer::unknown && log_.tasks[report.task_id].made)
+    breaks("reports_are_kept",
+           fmt::format("a report about task {} is answered as if there were none", report.task_id));
   if (report.kind != Report::Kind::completed || reported.answer == Answer::unknown) return;
   log_.tasks[report.task_id].finished = true;
 }

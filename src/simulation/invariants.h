@@ -36,16 +36,25 @@ class Invariants {
     std::int64_t make_now;
     // Whether his host has that attempt and will tell its end.
     const std::function<bool(std::string_view, std::string_view)>& still_running;
-    // He may not have seen what changed later than that (true time).
+    // He may not have seen in an index what changed later than that (true time).
     Time seen_until = Time::max();
     // By an Essential of the original: its claims have no token, and what its Scavenger moves
     // (`moves`) follows no rule but that nothing is lost.
     enum class Original : std::uint8_t { no, yes, moves } original = Original::no;
+    // What he has read from the rows themselves is not older than that.
+    Time began = Time::max();
+    // What the index does not show yet may run above a limit (more than a lease can tell).
+    bool limit_by_index = false;
   };
   // Takes `now` and gives back the one before it, so that its memory is used again.
   void look(const Look& look, Snapshot& now);
   // The store has answered a report.
   void answered(const Report& report, const engine::Reported& reported);
+  // A call of a store that changes it begins; it has come to its end and names these tasks (of an
+  // exchange: these claims). REQUIRES for the latter: no request has stayed without an answer.
+  void begins(const Process& by) { log_.landed[&by].clear(); }
+  void told(const Process& by, Time began, std::string_view call,
+            const std::vector<std::string_view>& named);
   // A labourer has been configured so in some process.
   void configured(const Labourer& labourer);
   // When everything should have come to its end; `waiting`: alarms still in the store.
@@ -70,6 +79,8 @@ class Invariants {
     const TaskRow* is;
   };
   void check_jobs(const Look& look, const Snapshot& now);
+  // Whether he knows that the task is wanted no more.
+  [[nodiscard]] bool known_given_up(const Look& look, const Snapshot& now, const TaskRow& is) const;
   void check_new(const Look& look, const Snapshot& now, const TaskRow& is);
   void check_change(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);
   void check_claim(const Look& look, const Snapshot& now, const TaskRow& was, const TaskRow& is);

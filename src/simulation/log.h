@@ -33,6 +33,10 @@ struct TaskLog {
   bool made = false;
   bool completed_without_claim = false;
   bool failed_without_claim = false;
+  // How often that was told, and how many attempts it has ended: a request that arrives late must
+  // not end another one.
+  int failures_told_without_claim = 0;
+  int failed_by_none = 0;
   bool replay_asked = false;
   bool silent = false;    // an attempt has ended by expiry
   bool finished = false;  // a report of a completion was answered: the store knows
@@ -52,6 +56,14 @@ struct Started {
   std::int64_t position = 0;  // in the queue
 };
 
+// What a process has changed in the store since its call began, as it happened.
+struct Landed {
+  Time began;  // true time, of the call
+  std::string task_id;
+  State was, is;
+  std::string claim;
+};
+
 struct Log {
   std::vector<Started> started;  // in order; those of one exchange in the order of the queue
   std::map<std::string, TaskLog, std::less<>> tasks;
@@ -59,6 +71,7 @@ struct Log {
   std::map<std::string, int, std::less<>> alarmed;         // by task: alarms that were delivered
   std::set<std::int64_t> alarms_delivered;                 // their numbers
   std::map<std::string, std::string, std::less<>> starts;  // claims, by the run that asked
+  std::map<const Process*, std::vector<Landed>> landed;
 
   // Null: the store has never given that claim out.
   ClaimLog* claim(std::string_view task_id, std::string_view token) {

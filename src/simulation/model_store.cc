@@ -635,6 +635,7 @@ void ModelStore::look(Snapshot& into) {
     job.dead = entry.status.dead;
     job.cancelled = entry.status.cancelled;
     job.given_up = entry.status.state == JobStatus::State::cancelled;
+    job.given_up_at_end = job.given_up && !entry.cancelling;
     job.chose_position = entry.job.position.has_value();
   }
   into.tasks.resize(rows_.size());
@@ -646,6 +647,7 @@ void ModelStore::look(Snapshot& into) {
     task.claim = row.task.claim;
     task.state = row.task.state;
     task.attempts = row.task.attempts;
+    task.greenfield = row.task.greenfield;
     task.interrupted = row.interrupted;
     task.position = row.position;
     task.due = row.task.desired_launch_time.value_or(0);

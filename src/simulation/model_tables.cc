@@ -299,18 +299,23 @@ Result<Written> ModelTables::send(const char* method, std::span<const Write> wri
   if (fault == Fault::none) return commit(writes, std::move(*intents), token);
   count(method, kFaults[static_cast<std::size_t>(fault)]);
   const auto some = static_cast<std::uint32_t>(writes.size());
+  // What was done before by this token is not judged again.
+  const auto judged = [&] {
+    return tokens_.contains(token) ? Written{true, std::vector<Refused>(writes.size())}
+                                   : judge(*intents);
+  };
   switch (fault) {
     case Fault::none:
       break;
     case Fault::throttled: {  // from one write on: capacity was used up
-      Written written = judge(*intents);
+      Written written = judged();
       written.done = false;
       for (std::size_t at = decide(some, "first write that is throttled"); at < some; ++at)
         written.refused[at] = {Refusal::throttled, {}};
       return written;
     }
     case Fault::conflict: {
-      Written written = judge(*intents);
+      Written written = judged();
       written.done = false;
       written.refused[decide(some, "write in conflict")] = {Refusal::conflict, {}};
       return written;

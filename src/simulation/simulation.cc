@@ -90,18 +90,29 @@ std::uint64_t Taken::accidents() const {
   return all;
 }
 
+namespace {
+
+bool far_away(Choices& choices) { return choices.below(2, "simulate") == 1; }
+
+}  // namespace
+
+Settings::Place place_of(std::uint64_t seed) {
+  Choices choices(seed);
+  return far_away(choices) ? Settings::Place::fleet : Settings::Place::home;
+}
+
 Outcome simulate(const Settings& settings, Choices& choices) {
   const Silence silence;
   using Where = Settings::Place;
-  const bool far_away =
-      settings.place == Where::either ? choices.below(2) == 1 : settings.place == Where::fleet;
+  const bool at_aws =
+      settings.place == Where::either ? far_away(choices) : settings.place == Where::fleet;
   World world(choices, settings.traced);
   Faults faults(world);
   Log log;
   Invariants invariants(log);
   bool over = false;
   std::map<std::string, std::int64_t> dynamodb;
-  if (far_away) {
+  if (at_aws) {
     Fleet fleet(world, faults, log, invariants);
     over = live(fleet, world, invariants, settings);
     dynamodb = fleet.faults_of_dynamodb();

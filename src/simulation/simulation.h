@@ -57,6 +57,9 @@ struct Outcome {
   History history;  // told when the settings ask for it
 };
 
+// Where the run of a seed happens when the settings leave it to the seed.
+[[nodiscard]] Settings::Place place_of(std::uint64_t seed);
+
 [[nodiscard]] Outcome simulate(const Settings& settings, Choices& choices);
 
 // The simplest run that breaks the same invariant. Takes at most `most_runs` runs.

@@ -22,19 +22,22 @@ struct TaskRow {
   Time deadline{};            // running
   bool late_kept = false;     // an older attempt's completion is kept
   bool silent = false;        // an attempt ended by expiry
-  std::string started;        // running: which run of the worker has the start (AWS)
+  std::string started;        // from the claim on: which run of the worker has the start (AWS)
   bool doubled = false;       // in another table too
-  std::size_t job = 0;        // index in Snapshot::jobs
-  std::int64_t row = 0;       // of that job
-  Time since{};               // true time of the last change of its state or position, if known
+  std::int64_t greenfield = 0;
+  std::size_t job = 0;   // index in Snapshot::jobs
+  std::int64_t row = 0;  // of that job
+  Time since{};          // true time of the last change of its state or position, if known
 };
 
 struct JobRow {
   std::string id, key, labourer_id;
   std::int64_t rows = 0, cursor = 0;  // rows below the cursor are tasks or history
   std::int64_t done = 0, dead = 0, cancelled = 0;
-  bool given_up = false;        // cancelled
-  bool chose_position = false;  // its one row has a place in the queue of its own
+  bool given_up = false;         // cancelled
+  bool given_up_at_end = false;  // and no row of it is left to close
+  Time given_up_since{};         // true time, if known
+  bool chose_position = false;   // its one row has a place in the queue of its own
 };
 
 struct Snapshot {

@@ -68,7 +68,10 @@ void TablePicture::control_changed(std::string_view id, const Item* before, cons
     waiting_alarms_ += one;
   } else if (rest("sosw:late:")) {
     letters_ += one;
+  } else if (rest("sosw:lease:")) {
+    lease_ = {before ? *before : Item(), after ? *after : Item()};
   } else if (const auto labourer = rest("sosw:tail:")) {
+    tail_ = {before ? *before : Item(), after ? *after : Item()};
     in_line_[std::string(*labourer)] =
         after ? cloud::texts_in(*after, "jobs") : std::vector<std::string>();
   } else if (const auto name = rest("sosw:job:")) {
@@ -83,7 +86,10 @@ void TablePicture::control_changed(std::string_view id, const Item* before, cons
       known.row.cursor = integer_in(*after, "cursor").value_or(0);
       known.row.chose_position = after->contains("position");
       known.state = text_in(*after, "state");
+      if (!known.row.given_up && known.state.starts_with("cancel"))
+        known.row.given_up_since = world_.now();
       known.row.given_up = known.state.starts_with("cancel");
+      known.row.given_up_at_end = known.state == "cancelled";
     } else if (name->substr(colon) == ":count" && after) {
       known.row.done = integer_in(*after, "done").value_or(0);
       known.row.dead = integer_in(*after, "dead").value_or(0);
@@ -147,7 +153,8 @@ void TablePicture::task_changed(Place place, std::string_view id, const Item* af
   }
   row.late_kept = after->contains("late_at");
   row.silent = after->contains("silent");
-  if (row.state == State::running) row.started = text_in(*after, "started");
+  if (place == tasks && row.state != State::queued) row.started = text_in(*after, "started");
+  row.greenfield = integer_in(*after, "greenfield").value_or(0);
   row.job = key.first;
   row.row = key.second;
   row.since = kept && kept->state == row.state && kept->position == row.position ? kept->since
@@ -158,6 +165,40 @@ void TablePicture::task_changed(Place place, std::string_view id, const Item* af
 bool TablePicture::cancelled_to_the_end() const {
   return std::none_of(jobs_.begin(), jobs_.end(),
                       [](const Job& job) { return job.state == "cancelling"; });
+}
+
+void TablePicture::judge_request(std::string_view by, Time told, std::int64_t lag_s,
+                                 const Breaks& breaks) {
+  const std::int64_t now = epoch_seconds(told);
+  const auto number = [](const Item& item, std::string_view name) {
+    return integer_in(item, name).value_or(0);
+  };
+  if (lease_) {
+    constexpr std::int64_t kLeaseS = 20;
+    const auto [was, is] = *std::exchange(lease_, std::nullopt);
+    const std::string holder = text_in(is, "holder");
+    const std::int64_t until = number(was, "until"), at = number(was, "at");
+    if (holder != text_in(was, "holder")) {
+      if (until > now && until <= now + kLeaseS)
+        breaks("lease", fmt::format("{} takes a lease that has {} s left", holder, until - now));
+      if (was.contains("holder") && !was.contains("pending") && at <= now && now < at + lag_s)
+        breaks("lease", fmt::format("{} takes a lease that does not tell what runs, and has not "
+                                    "waited for the index",
+                                    holder));
+    } else if (until != 0 && number(is, "until") == 0 && !holder.starts_with(by)) {
+      breaks("lease", fmt::format("{} gives back the lease of {}", by, holder));
+    }
+  }
+  if (tail_) {
+    const auto [was, is] = *std::exchange(tail_, std::nullopt);
+    const std::int64_t tail = number(was, "tail"), at = number(was, "at");
+    if (tail != 0 && is.contains("tail") && is.at("tail") != was.at("tail") && now - at < lag_s &&
+        number(is, "tail") <= tail)
+      breaks("queue_order",
+             fmt::format("the tail goes from {} to {}, and what was made there may be "
+                         "in no index yet",
+                         tail, number(is, "tail")));
+  }
 }
 
 void TablePicture::look(Snapshot& into, const Breaks& breaks) {

@@ -29,10 +29,13 @@ class TablePicture {
   void changed(std::string_view table, const cloud::Item* before, const cloud::Item* after);
   // Something was since the last look.
   [[nodiscard]] bool dirty() const { return dirty_; }
+  using Breaks = std::function<void(std::string_view invariant, std::string what)>;
+  // Judges the leases and tails of the last request by its sender's name and clock: what they allow
+  // depends on the time that he believes. `lag_s`: how far an index may be behind.
+  void judge_request(std::string_view by, Time told, std::int64_t lag_s, const Breaks& breaks);
   // Takes the picture into `into`, whose memory is used again; a task in several tables is where it
   // is most alive. `breaks` is told what is wrong with the items by themselves, whatever they were
   // before.
-  using Breaks = std::function<void(std::string_view invariant, std::string what)>;
   void look(Snapshot& into, const Breaks& breaks);
 
   // Of what has changed before the last look: the task that was put into the retry table alone, and
@@ -72,6 +75,8 @@ class TablePicture {
   std::vector<Job> jobs_;
   std::map<std::string, std::size_t, std::less<>> job_numbers_;           // by id
   std::map<std::string, std::vector<std::string>, std::less<>> in_line_;  // by labourer: job ids
+  // Before and after the last request.
+  std::optional<std::pair<cloud::Item, cloud::Item>> lease_, tail_;
   std::int64_t alarms_ = 0;
   std::size_t doubled_ = 0, letters_ = 0, waiting_alarms_ = 0;
   // Since the last look; `next_`: since then.

@@ -230,6 +230,7 @@ std::int64_t Witness::keep(Word word, std::string_view said_claim) {
   if (said_claim.empty()) {
     TaskLog& task = log_.tasks[word.task_id];
     (completed ? task.completed_without_claim : task.failed_without_claim) = true;
+    if (!completed) ++task.failures_told_without_claim;
   } else if (ClaimLog* claim = log_.claim(word.task_id, said_claim)) {
     (completed ? claim->completed : claim->failed) = true;
   }

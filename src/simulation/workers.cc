@@ -61,13 +61,16 @@ void Workers::begin(const RunPtr& run, double lifetime) {
     fails_without_claim,
     succeeds_unheard,
     succeeds_again_later,
+    succeeds_and_fails,
+    fails_and_succeeds,
   };
   std::uint32_t way = succeeds;
   if (!world_.calm()) {
     const std::uint32_t t = trouble_;
     const std::uint32_t alone = host == nullptr ? t : 0;  // a host ends it and tells
     const std::uint32_t weights[] = {
-        (100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t};
+        (100 - t) * 8, (100 - t) * 2, 4 * t, t, t, alone, alone, t, t, t, t, alone, t,
+        alone,         alone};
     way = choices.weighted(weights, "worker", run->name);
   }
   world_.say_as("worker", "{} {} begins", brief(run->task_id), run->claim);
@@ -125,6 +128,17 @@ void Workers::begin(const RunPtr& run, double lifetime) {
       later(run, 1, [this, run] { complete(run, true); });
       return world_.in(1 + some_time(run, 4 * lifetime),
                        [this, run] { tell(run, Report::Kind::completed, true, [] {}); });
+    case succeeds_and_fails:
+    case fails_and_succeeds: {
+      // Its own word, and that of who invoked it: the one is told at once, the other a while later.
+      const bool first = way == succeeds_and_fails;
+      const double when =
+          choices.below(2, "late", run->name) == 1 ? lifetime + some_time(run, lifetime) : 1;
+      later(run, when, [this, run, first] { first ? complete(run, true) : fail(run, true, true); });
+      return world_.in(when + some_time(run, 8), [this, run, first] {
+        tell(run, first ? Report::Kind::failed : Report::Kind::completed, true, [] {});
+      });
+    }
     default:
       return;
   }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Runs seeds of the simulation, and stops at the first one that breaks an invariant, with its story
 // made as short as it can be.
-//   simulation_seeds FIRST COUNT [--home|--fleet] [--without-guard NAME]
+//   simulation_seeds FIRST COUNT [--home|--fleet] [--without-guards NAME,... [--covered-by
+//   NAME,...]]
+//                                   covered: both are off, and a run counts that the others alone
+//                                   being off does not break
+//   simulation_seeds FIRST COUNT --only-home|--only-fleet ...   leaves out the others of these
 //   simulation_seeds FIRST 1 [--home|--fleet] --story   prints it, whatever becomes of it
 //   simulation_seeds --shard N OF   its part of SOSW_SIMULATION_SEEDS (20,000) seeds from
 //                                   SOSW_SIMULATION_FIRST (0) on; together they must meet every
@@ -11,6 +15,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +30,9 @@ namespace {
 struct Arguments {
   std::uint64_t first = 0, count = 1;
   double minutes = 0;  // 0: by count
-  std::string without_guard;
+  std::string without_guards, covered_by;
   Settings::Place place = Settings::Place::either;
+  std::optional<Settings::Place> only;
   bool story = false;
   bool coverage = false;  // an error when some fault or transition was never taken
 };
@@ -85,6 +91,21 @@ int missing(const Taken& taken) {
   return missing;
 }
 
+// False: this build cannot.
+bool switch_off([[maybe_unused]] const std::string& guards) {
+#ifdef SOSW_SWITCHABLE_GUARDS
+  sosw::switch_off_guards(guards);
+  return true;
+#else
+  return false;
+#endif
+}
+
+bool breaks(const Settings& settings, std::uint64_t seed) {
+  Choices choices(seed);
+  return simulate(settings, choices).broken.has_value();
+}
+
 int run(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -99,7 +120,14 @@ int run(const Arguments& arguments) {
     return arguments.minutes > 0 ? elapsed() < arguments.minutes * 60
                                  : seed < arguments.first + arguments.count;
   };
+  const std::string& others = arguments.covered_by;
+  const std::string off = arguments.without_guards + (others.empty() ? "" : ',' + others);
+  if (!off.empty() && !switch_off(off)) {
+    fmt::print(stderr, "--without-guards needs a build with SOSW_SWITCHABLE_GUARDS\n");
+    return 2;
+  }
   for (; more(); ++seed) {
+    if (arguments.only && place_of(seed) != *arguments.only) continue;
     Choices choices(seed);
     const Outcome outcome = simulate(settings, choices);
     steps += outcome.steps;
@@ -107,10 +135,16 @@ int run(const Arguments& arguments) {
     taken += outcome.taken;
     if (arguments.story) fmt::print("{}", story(outcome.trace));
     if (!outcome.broken) continue;
+    if (!others.empty()) {
+      switch_off(others);
+      const bool without = breaks(settings, seed);
+      switch_off(off);
+      if (without) continue;
+    }
     fmt::print("seed {} breaks {}: {}\n", seed, outcome.broken->invariant, outcome.broken->what);
     fmt::print("  {} choices, {} steps, {:.1f} s\n", choices.taken().size(), outcome.steps,
                elapsed());
-    if (!arguments.without_guard.empty()) return 1;
+    if (!arguments.without_guards.empty()) return 1;
     const Recorded recorded = simplest(settings, choices, outcome.broken->invariant);
     Choices simpler(recorded);
     const Outcome told = simulate({.traced = true, .place = arguments.place}, simpler);
@@ -142,6 +176,14 @@ int main(int argc, char** argv) {
     arguments.place = words[2] == "--home" ? Settings::Place::home : Settings::Place::fleet;
     words.erase(words.begin() + 2);
   }
+  if (words.size() > 2 && (words[2] == "--only-home" || words[2] == "--only-fleet")) {
+    arguments.only = words[2] == "--only-home" ? Settings::Place::home : Settings::Place::fleet;
+    words.erase(words.begin() + 2);
+  }
+  if (words.size() == 6 && words[4] == "--covered-by") {
+    arguments.covered_by = words[5];
+    words.resize(4);
+  }
   if (words.size() == 3 && words[0] == "--shard") {
     const std::uint64_t all = setting("SOSW_SIMULATION_SEEDS", 20'000);
     const std::uint64_t shard = number(argv[2], "N"), of = number(argv[3], "OF");
@@ -153,21 +195,13 @@ int main(int argc, char** argv) {
     arguments.first = setting(
         "SOSW_SIMULATION_FIRST",
         static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
-  } else if (words.size() == 2 || (words.size() == 4 && words[2] == "--without-guard")) {
+  } else if (words.size() == 2 || (words.size() == 4 && words[2] == "--without-guards")) {
     arguments.first = number(argv[1], "FIRST");
     arguments.count = number(argv[2], "COUNT");
-    if (words.size() == 4) arguments.without_guard = words[3];
+    if (words.size() == 4) arguments.without_guards = words[3];
   } else {
     fmt::print(stderr, "see the first lines of tests/simulation/seeds.cc\n");
     return 2;
-  }
-  if (!arguments.without_guard.empty()) {
-#ifdef SOSW_SWITCHABLE_GUARDS
-    sosw::switch_off_guard(arguments.without_guard);
-#else
-    fmt::print(stderr, "--without-guard needs a build with SOSW_SWITCHABLE_GUARDS\n");
-    return 2;
-#endif
   }
   return run(arguments);
 }

@@ -51,9 +51,9 @@ TEST(Traces, BreakAgainWithoutTheirGuard) {
     ASSERT_TRUE(trace);
     if (trace->without_guard.empty()) continue;
     ++guarded;
-    switch_off_guard(trace->without_guard);
+    switch_off_guards(trace->without_guard);
     const Outcome outcome = replay(*trace);
-    switch_off_guard("");
+    switch_off_guards("");
     ASSERT_TRUE(outcome.broken) << "nothing is broken without " << trace->without_guard;
     EXPECT_EQ(outcome.broken->invariant, trace->invariant);
   }
