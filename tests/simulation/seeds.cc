@@ -10,7 +10,7 @@
 //   simulation_seeds --shard N OF   its part of SOSW_SIMULATION_SEEDS (20,000) seeds from
 //                                   SOSW_SIMULATION_FIRST (0) on; together they must meet every
 //                                   fault at every method and every transition
-//   simulation_seeds --soak         fresh seeds for SOSW_SOAK_MINUTES
+//   simulation_seeds --soak N OF    fresh seeds for SOSW_SOAK_MINUTES, others in each part
 #include <fmt/format.h>
 
 #include <chrono>
@@ -149,7 +149,10 @@ int run(const Arguments& arguments) {
     Choices simpler(recorded);
     const Outcome told = simulate({.traced = true, .place = arguments.place}, simpler);
     fmt::print("\n{}\nchoices: {}\n", story(told.trace), fmt::join(recorded, ", "));
-    fmt::print("repeat it with: sosw chaos --seed {}\n", seed);
+    fmt::print("repeat it with: sosw chaos --seed {}{}\n", seed,
+               arguments.place == Settings::Place::home    ? " --place home"
+               : arguments.place == Settings::Place::fleet ? " --place fleet"
+                                                           : "");
     return 1;
   }
   fmt::print("seeds {} to {}: {} steps, {:.1f} h simulated, {:.1f} s\n", arguments.first, seed - 1,
@@ -190,11 +193,16 @@ int main(int argc, char** argv) {
     arguments.count = (all + of - 1) / of;
     arguments.first = setting("SOSW_SIMULATION_FIRST", 0) + (shard - 1) * arguments.count;
     arguments.coverage = arguments.count >= 5'000;
-  } else if (words.size() == 1 && words[0] == "--soak") {
+  } else if (words.size() == 3 && words[0] == "--soak") {
+    const std::uint64_t shard = number(argv[2], "N");
+    number(argv[3], "OF");
     arguments.minutes = static_cast<double>(setting("SOSW_SOAK_MINUTES", 1));
-    arguments.first = setting(
-        "SOSW_SIMULATION_FIRST",
-        static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()));
+    const auto now =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(
+                                       std::chrono::system_clock::now().time_since_epoch())
+                                       .count());
+    // By the second, so far apart that no part comes to the seeds of another, nor of the next time.
+    arguments.first = setting("SOSW_SIMULATION_FIRST", now << 20) + ((shard - 1) << 52);
   } else if (words.size() == 2 || (words.size() == 4 && words[2] == "--without-guards")) {
     arguments.first = number(argv[1], "FIRST");
     arguments.count = number(argv[2], "COUNT");
