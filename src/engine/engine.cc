@@ -375,7 +375,7 @@ void Engine::refresh(Time now) {
     store_failed_until_ = after(now, kStoreRetry);
     return;
   }
-  status_ = *status;
+  const auto before = std::exchange(status_, *status);
   refreshed_ = now;
   stale_ = false;
   orchestrator_.look_at_gates(status_);
@@ -384,7 +384,10 @@ void Engine::refresh(Time now) {
       tell_of_orphans(id, live(one), now);
     Needs& needs = needs_[id];
     const bool queued = count(one, State::queued) > 0;
-    if (queued && !needs.queue && !needs.at_limit) again_ = true;  // start it now
+    const auto known = before.find(id);
+    const bool opened = known != before.end() && known->second.paused && !one.paused;
+    // Start it now.
+    if (queued && (opened || (!needs.queue && !needs.at_limit))) again_ = true;
     needs.queue = queued;
     needs.make = one.open_jobs > 0;
   }
@@ -460,7 +463,8 @@ void Engine::dispatch() {
       stale_ = true;
     }
     held_until_ = pass->next;
-    again_ = pass->full_batch;
+    // Who is dead now has left his place to another.
+    again_ = pass->full_batch || pass->may_have_died;
     dead = dead || pass->may_have_died;
     note_skipped(pass->skipped);
     if (!pass->skipped.empty()) stale_ = true;
@@ -520,6 +524,7 @@ void Engine::sweep(Time now) {
     note_skipped(pass.skipped);
     if (pass.archived + pass.expired + pass.retried > 0) stale_ = true;
     for (const std::string& id : pass.queued) needs_[id].queue = again_ = true;
+    if (pass.expired > 0) again_ = true;  // their places are free
     if (pass.dead > 0 || !pass.skipped.empty()) send_soon({});
   }
   if (now - registered_ > std::chrono::duration<double>(kRegisterAgain) || now < registered_) {

@@ -538,6 +538,49 @@ TEST_F(StepTest, TheLoopSleepsWhenARetryOfARemovedLabourerIsDue) {
   EXPECT_GT(settle(*one), 0.1);
 }
 
+TEST_F(StepTest, WhatBecomesFreeIsUsedBeforeTheNextLook) {
+  Labourer& w = child("w");
+  w.max_simultaneous_invocations = 1;
+  w.max_attempts = 1;
+  add_tasks("w", 4);
+  const auto one = engine();
+  one->start();
+  invoker_.script({Invoked::Outcome::rejected_task});
+  settle(*one);
+  EXPECT_EQ(count(State::dead), 1);
+  EXPECT_EQ(count(State::running), 1);  // in the place of the one that no worker can take
+
+  clock_.advance(1);
+  settle(*one);  // now it knows of the deadline
+  clock_.advance(15);
+  settle(*one);
+  EXPECT_EQ(count(State::dead), 2);
+  EXPECT_EQ(count(State::running), 1);  // in the place of the one that expired
+}
+
+TEST_F(StepTest, AResumedLabourerStartsBeforeTheNextLook) {
+  child("w");
+  add_tasks("w", 1);
+  const auto one = engine();
+  ASSERT_TRUE(one->pause("w", true));
+  one->start();
+  settle(*one);
+  ASSERT_EQ(count(State::queued), 1);
+  ASSERT_TRUE(one->pause("w", false));
+  settle(*one);
+  EXPECT_EQ(count(State::running), 1);
+}
+
+TEST_F(StepTest, AllStartWhenOneHasFoundThatABlockedLabourerWorks) {
+  child("w");
+  add_tasks("w", 3);
+  ASSERT_TRUE(store_.gate("w", std::nullopt, "no such function"));
+  const auto one = engine();
+  one->start();
+  settle(*one);
+  EXPECT_EQ(count(State::running), 3);
+}
+
 TEST_F(StepTest, ADeathByAClaimThatIsGivenBackLateIsAlarmed) {
   child("w");
   add_tasks("w", 1);

@@ -134,6 +134,7 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
         ++pass.started;
         if (const auto hold = holds_.find(labourer.id); hold != holds_.end()) {
           if (hold->second.blocked) {
+            pass.full_batch = true;  // the others need not wait for the next look
             if (auto opened = store_.gate(labourer.id, std::nullopt, ""); !opened) {
               pass.skipped.push_back({labourer.id, opened.error().message});
             }

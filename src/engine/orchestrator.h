@@ -34,7 +34,9 @@ class Orchestrator {
     int started = 0;
     std::vector<std::string>
         short_of;              // labourers that gave fewer than asked: nothing queued, or the limit
-    bool full_batch = false;   // a claim was cut by claim_batch: call again
+    // A claim was cut by claim_batch, or to the one that finds out about a blocked labourer: call
+    // again.
+    bool full_batch = false;
     std::optional<Time> next;  // when a labourer that is held back now may go on
     std::vector<Skipped> skipped;
     bool may_have_died = false;  // a claim was given back by which a task may be dead now
