@@ -133,13 +133,15 @@ void Orchestrator::invoke(const Labourers& labourers, std::vector<Claimed> claim
       case Invoked::Outcome::accepted:
         ++pass.started;
         if (const auto hold = holds_.find(labourer.id); hold != holds_.end()) {
+          // One that cannot be opened stays to be opened, by the next that starts.
           if (hold->second.blocked) {
-            pass.full_batch = true;  // the others need not wait for the next look
-            if (auto opened = store_.gate(labourer.id, std::nullopt, ""); !opened) {
+            if (auto opened = store_.gate(labourer.id, std::nullopt, ""); opened) {
+              hold->second.blocked = false;
+              pass.full_batch = true;  // the others need not wait for the next look
+            } else {
               pass.skipped.push_back({labourer.id, opened.error().message});
             }
           }
-          hold->second.blocked = false;
           hold->second.refusals = 0;
         }
         if (audit_ != nullptr) events.push_back({invocation.task_id, "invoked", labourer.id, now});

@@ -245,7 +245,6 @@ TEST_F(OrchestratorTest, AGateThatCannotBeOpenedIsOpenedByTheNextThatRuns) {
   EXPECT_EQ(probed.skipped[0].reason, "disk full");
   EXPECT_EQ(store_.status()->at("w").blocked, "scripted");
   store_.refuse_gate = false;
-  orchestrator_.look_at_gates(*store_.status());
   EXPECT_EQ(pass({{Report::Kind::completed, ids[0], task(ids[0]).claim, {}, {}}}).started, 1);
   EXPECT_EQ(store_.status()->at("w").blocked, "");
 }
