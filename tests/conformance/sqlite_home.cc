@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <type_traits>
 
+#include "core/greenfield.h"
 #include "core/lifecycle.h"
 #include "core/task.h"
 #include "local/store_schema.h"
@@ -348,10 +349,11 @@ void SqliteHome::look(Snapshot& into) {
       });
   std::size_t tasks = 0;
   reader_->rows(
-      "SELECT t.id, name, state, position, attempts, claim, due, extra FROM "
-      "(SELECT id, labourer_id, state, position, attempts, claim, due, extra FROM task UNION ALL "
-      "SELECT id, labourer_id, status, position, attempts, claim, NULL, extra FROM closed) AS t "
-      "JOIN labourer ON labourer.id = labourer_id ORDER BY t.id",
+      "SELECT t.id, name, state, position, attempts, claim, due, extra, claimed_at FROM "
+      "(SELECT id, labourer_id, state, position, attempts, claim, due, extra, claimed_at FROM task "
+      "UNION ALL SELECT id, labourer_id, status, position, attempts, claim, NULL, extra, "
+      "claimed_at "
+      "FROM closed) AS t JOIN labourer ON labourer.id = labourer_id ORDER BY t.id",
       [&](sqlite3_stmt* row) {
         const std::int64_t id = sqlite3_column_int64(row, 0);
         const auto& [first_id, range] = *std::prev(ranges.upper_bound(id));
@@ -371,6 +373,11 @@ void SqliteHome::look(Snapshot& into) {
         if (task.state == State::running) given_back_.erase(id);
         if (task.state == State::queued && has_due) given_back_.insert(id);
         if (claim > 0 && !given_back_.contains(id)) task.claim = local::claim_token(claim);
+        // As others see it: a position in the queue, from the claim on a time.
+        const bool claimed = sqlite3_column_type(row, 8) != SQLITE_NULL;
+        task.greenfield = claimed && task.state != State::queued
+                              ? sqlite3_column_int64(row, 8) + kInvocationDelta
+                              : task.position;
         if (task.state == State::retry) task.due = due / local::kSecond;
         if (task.state == State::running) task.deadline = Time(std::chrono::microseconds(due));
         if (sqlite3_column_type(row, 7) != SQLITE_NULL) {
