@@ -184,7 +184,11 @@ class FunctionLoop {
       return FunctionError{
           "Runtime.InvalidDeadline",
           fmt::format("malformed header Lambda-Runtime-Deadline-Ms: '{}'", event.deadline_ms)};
-    context_.deadline = std::chrono::system_clock::time_point(std::chrono::milliseconds(deadline));
+    // What no clock reaches counts as the last moment of the clock.
+    using std::chrono::duration_cast, std::chrono::milliseconds, std::chrono::system_clock;
+    constexpr auto kLast = duration_cast<milliseconds>(system_clock::duration::max()).count();
+    context_.deadline =
+        system_clock::time_point(milliseconds(std::clamp<std::int64_t>(deadline, 0, kLast)));
     return std::nullopt;
   }
 
