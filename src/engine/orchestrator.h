@@ -33,7 +33,7 @@ class Orchestrator {
     std::vector<Reported> reported;  // one for each report given
     int started = 0;
     std::vector<std::string>
-        short_of;              // labourers that gave fewer than asked: nothing queued, or the limit
+        short_of;  // labourers that gave fewer than asked: nothing queued, or the limit
     // A claim was cut by claim_batch, or to the one that finds out about a blocked labourer: call
     // again.
     bool full_batch = false;
