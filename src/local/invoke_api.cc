@@ -12,6 +12,8 @@ namespace sosw::local {
 namespace {
 
 constexpr std::string_view kFunctions = "/2015-03-31/functions/";
+constexpr std::string_view kEventInvokeConfigs = "/2019-09-25/functions/";
+constexpr int kLongestTimeout = 900;  // that Lambda knows, in seconds
 
 std::string percent_decoded(std::string_view text) {
   const auto digit = [](char c) {
@@ -50,6 +52,18 @@ void answer_invoke(Responder& r, const LambdaHost::Answer& a, bool tail) {
                      a.request_id, a.failed ? "X-Amz-Function-Error: Unhandled\r\n" : "",
                      tail ? fmt::format("X-Amz-Log-Result: {}\r\n", base64(a.log)) : ""),
          a.payload);
+}
+
+// What stands between `before` and `after`, if `path` is no more than that.
+std::optional<std::string_view> between(std::string_view path, std::string_view before,
+                                        std::string_view after) {
+  if (path.size() < before.size() + after.size() || !path.starts_with(before) ||
+      !path.ends_with(after)) {
+    return std::nullopt;
+  }
+  path.remove_prefix(before.size());
+  path.remove_suffix(after.size());
+  return path;
 }
 
 std::string_view text_in(const json::object& event, std::string_view name) {
@@ -99,17 +113,60 @@ void LambdaHost::State::aws_request(HttpRequest& request, Responder responder) {
         a.body);
     return;
   }
-  std::string_view path = request.target.substr(0, request.target.find('?'));
-  constexpr std::string_view kInvocations = "/invocations";
-  if (request.method != "POST" || !path.starts_with(kFunctions) || !path.ends_with(kInvocations)) {
-    return answer_error(
-        responder, 404, "UnknownOperationException",
-        fmt::format("sosw has no {} {}: of Lambda it serves Invoke only", request.method, path),
-        id);
+  const std::string_view path = request.target.substr(0, request.target.find('?'));
+  if (request.method == "POST") {
+    if (const auto name = between(path, kFunctions, "/invocations"))
+      return invoke_function(*holder, percent_decoded(*name), request, std::move(responder));
+  } else if (request.method == "GET") {
+    if (const auto name = between(path, kFunctions, "/configuration"))
+      return show_function(percent_decoded(*name), id, responder);
+    if (const auto name = between(path, kEventInvokeConfigs, "/event-invoke-config")) {
+      return answer_error(responder, 404, "ResourceNotFoundException",
+                          fmt::format("The function {} doesn't have an EventInvokeConfig",
+                                      function_arn(percent_decoded(*name))),
+                          id);
+    }
   }
-  path.remove_prefix(kFunctions.size());
-  path.remove_suffix(kInvocations.size());
-  invoke_function(*holder, percent_decoded(path), request, std::move(responder));
+  answer_error(responder, 404, "UnknownOperationException",
+               fmt::format("sosw has no {} {}: of Lambda it serves Invoke, "
+                           "GetFunctionConfiguration and GetFunctionEventInvokeConfig",
+                           request.method, path),
+               id);
+}
+
+std::string LambdaHost::State::function_arn(std::string_view name) const {
+  return fmt::format("arn:aws:lambda:{}:000000000000:function:{}", options.region,
+                     function_name(name));
+}
+
+void LambdaHost::State::no_such_function(std::string_view name, std::string_view request_id,
+                                         Responder& responder) const {
+  answer_error(responder, 404, "ResourceNotFoundException",
+               fmt::format("Function not found: {}", function_arn(name)), request_id);
+}
+
+void LambdaHost::State::show_function(std::string_view name, std::string_view request_id,
+                                      Responder& responder) {
+  const std::string function = function_name(name);
+  json::object configuration{{"FunctionName", function}, {"FunctionArn", function_arn(name)},
+                             {"Version", "$LATEST"},     {"State", "Active"},
+                             {"PackageType", "Zip"},     {"Runtime", "provided.al2023"}};
+  {
+    std::lock_guard lock(mutex);
+    if (const auto hosted = functions.find(function); hosted != functions.end()) {
+      const FunctionSettings& settings = hosted->second.settings;
+      configuration["Timeout"] = settings.timeout_s;
+      configuration["Handler"] = settings.handler;
+      if (settings.memory_mb > 0) configuration["MemorySize"] = settings.memory_mb;
+    } else if (options.functions.contains(function)) {
+      configuration["Timeout"] = kLongestTimeout;  // it has no limit
+    } else {
+      return no_such_function(name, request_id, responder);
+    }
+  }
+  responder.send(
+      200, fmt::format("Content-Type: application/json\r\nx-amzn-RequestId: {}\r\n", request_id),
+      json::serialize(configuration));
 }
 
 void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_view name,
@@ -120,11 +177,7 @@ void LambdaHost::State::invoke_function(const KeyHolder& holder, std::string_vie
   const std::string id = uuid();
   const auto hosted = functions.find(function);
   if (own == options.functions.end() && hosted == functions.end()) {
-    return answer_error(
-        responder, 404, "ResourceNotFoundException",
-        fmt::format("Function not found: arn:aws:lambda:{}:000000000000:function:{}",
-                    options.region, function),
-        id);
+    return no_such_function(name, id, responder);
   }
   const auto type = request.header("X-Amz-Invocation-Type");
   const bool event_type = type == "Event";

@@ -187,6 +187,11 @@ struct LambdaHost::State {
   void aws_request(HttpRequest& request, Responder responder);
   void invoke_function(const KeyHolder& holder, std::string_view name, HttpRequest& request,
                        Responder responder);
+  // GetFunctionConfiguration. The mutex is not held.
+  void show_function(std::string_view name, std::string_view request_id, Responder& responder);
+  void no_such_function(std::string_view name, std::string_view request_id,
+                        Responder& responder) const;
+  [[nodiscard]] std::string function_arn(std::string_view name) const;
   void run_jobs();        // body of the threads
   bool add_job(Job job);  // false: none is taken any more
   // Whom an event is about, and `claim` added to a report without one. Mutex held.

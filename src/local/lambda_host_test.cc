@@ -787,6 +787,36 @@ TEST_F(InvokeApi, ServesFunctionsOfTheEngine) {
   EXPECT_EQ(answer->payload, "8");
 }
 
+TEST_F(InvokeApi, SaysHowAFunctionIsConfigured) {
+  add_worker({{"timeout", 77}, {"memory_mb", 256}, {"handler", "app.lambda_handler"}}, "large");
+  start();
+  const auto shown = [&](const std::string& name) {
+    const auto answer = aws("/2015-03-31/functions/" + name + "/configuration", user(), "", "GET");
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 ")) << answer;
+    return json::parse(answer.substr(answer.find("\r\n\r\n") + 4)).as_object();
+  };
+  const auto large = shown("arn%3Aaws%3Alambda%3Aus-west-2%3A000000000000%3Afunction%3Alarge%3A3");
+  EXPECT_EQ(text(large, "FunctionName"), "large");
+  EXPECT_EQ(text(large, "FunctionArn"), "arn:aws:lambda:us-west-2:000000000000:function:large");
+  EXPECT_EQ(large.at("Timeout"), 77);
+  EXPECT_EQ(large.at("MemorySize"), 256);
+  EXPECT_EQ(text(large, "Handler"), "app.lambda_handler");
+  EXPECT_EQ(shown("worker").at("Timeout"), 300);
+  EXPECT_EQ(shown("twice").at("Timeout"), 900);  // of this process: the longest of Lambda
+
+  const auto unknown = aws("/2015-03-31/functions/none/configuration", user(), "", "GET");
+  EXPECT_THAT(unknown, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(unknown, HasSubstr("x-amzn-ErrorType: ResourceNotFoundException\r\n"));
+  EXPECT_THAT(aws("/2015-03-31/functions/worker/configuration", "", "", "GET"),
+              StartsWith("HTTP/1.1 403 "));
+
+  // Nobody has set anything for asynchronous invocations.
+  const auto none = aws("/2019-09-25/functions/worker/event-invoke-config", user(), "", "GET");
+  EXPECT_THAT(none, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(none, HasSubstr("x-amzn-ErrorType: ResourceNotFoundException\r\n"));
+  EXPECT_THAT(none, HasSubstr("function:worker doesn't have an EventInvokeConfig"));
+}
+
 TEST_F(InvokeApi, RefusesAsLambdaDoes) {
   start();
   const auto type = [](const std::string& answer) {
