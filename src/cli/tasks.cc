@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "cloud/dynamodb_tables.h"
+#include "cloud/fleet_config.h"
 #include "cloud/table_store.h"
 #include "core/config.h"
 #include "core/config_reader.h"
@@ -61,83 +62,17 @@ void pause(int round) {
   std::this_thread::sleep_for(std::chrono::microseconds(random_number() % longest));
 }
 
-// What is configured of the tasks, in the words of the store.
-struct Settings {
-  cloud::TableStore::Options tables;
-  engine::TaskManager::Settings durations;
-  std::vector<sosw::Labourer> labourers;  // in the order of the configuration
-};
-
-// `init_clients` and `lambda_config` mean something to the original only.
-constexpr std::string_view kKnown[] = {"dynamo_db_config",
-                                       "sosw_closed_tasks_table",
-                                       "sosw_closed_tasks_labourer_status_index",
-                                       "sosw_retry_tasks_table",
-                                       "sosw_retry_tasks_greenfield_index",
-                                       "greenfield_invocation_delta",
-                                       "greenfield_task_step",
-                                       "max_attempts",
-                                       "max_simultaneous_invocations",
-                                       "max_closed_to_analyse_for_duration",
-                                       "labourers",
-                                       "ecology_config",
-                                       "init_clients",
-                                       "lambda_config"};
-
-void warn_of_unknown_keys(const json::object& config) {
-  json::object without_labourers_own;
-  for (const auto& [key, value] : config)
-    if (!std::string_view(key).starts_with("max_attempts_")) without_labourers_own[key] = value;
-  if (const auto checked = check_keys("task_config", without_labourers_own, kKnown); !checked)
-    log(LogLevel::warning, checked.error().text());
-}
-
-Settings read(const json::object& config) {
-  Settings settings;
-  ConfigReader reader("task_config", config);
-  auto& tables = settings.tables;
-  const auto set = [](auto& place, auto value) {
-    if (value) place = std::move(*value);
-  };
-  if (const auto* table = reader.object("dynamo_db_config")) {
-    ConfigReader inner("task_config.dynamo_db_config", *table);
-    set(tables.tasks, inner.text("table_name"));
-    set(tables.tasks_index, inner.text("index_greenfield"));
-    if (const auto* names = inner.object("field_names")) {
-      ConfigReader fields("task_config.dynamo_db_config.field_names", *names);
-      for (const auto& name : *names) {
-        if (auto text = fields.text(name.key())) tables.field_names[name.key()] = std::move(*text);
-      }
-      if (fields.failed()) inner.fail(*fields.failed());
-    }
-    if (inner.failed()) reader.fail(*inner.failed());
+// What is configured of the tasks. A worker with a labourer that makes no sense has no TaskManager.
+cloud::TaskConfig read(const json::object& config) {
+  auto given = cloud::read_task_config(config);
+  if (!given) throw ValueError(given.error().text());
+  if (!given->bad_labourers.empty()) {
+    std::string all;
+    for (const Error& bad : given->bad_labourers) all += (all.empty() ? "" : "\n") + bad.text();
+    throw ValueError(all);
   }
-  set(tables.closed, reader.text("sosw_closed_tasks_table"));
-  set(tables.closed_index, reader.text("sosw_closed_tasks_labourer_status_index"));
-  set(tables.retry, reader.text("sosw_retry_tasks_table"));
-  set(tables.retry_index, reader.text("sosw_retry_tasks_greenfield_index"));
-  set(tables.invocation_delta, reader.integer("greenfield_invocation_delta", 1, kPositionCeiling));
-  set(tables.task_step, reader.integer("greenfield_task_step", 1, kWideStepCeiling));
-  settings.durations.invocation_delta = tables.invocation_delta;
-  if (const auto newest =
-          reader.integer("max_closed_to_analyse_for_duration", 1, std::numeric_limits<int>::max()))
-    settings.durations.max_closed_to_analyse_for_duration = static_cast<int>(*newest);
-  reader.object("ecology_config");
-  if (const auto* labourers = reader.object("labourers")) {
-    for (const auto& [id, entry] : *labourers) {
-      if (!entry.is_object()) {
-        reader.fail("labourers", fmt::format("'{}' must be an object, found {}",
-                                             std::string_view(id), described(entry)));
-      } else if (auto labourer = read_labourer(id, entry.get_object(), config)) {
-        settings.labourers.push_back(std::move(*labourer));
-        tables.labourers.emplace_back(id);
-      } else {
-        reader.fail(labourer.error());
-      }
-    }
-  }
-  if (reader.failed()) throw ValueError(reader.failed()->text());
-  warn_of_unknown_keys(config);
+  for (const auto& warning : given->warnings) log(LogLevel::warning, warning);
+  auto& tables = given->tables;
   if (sdk::in_test()) {
     for (const auto* name : {&tables.tasks, &tables.closed, &tables.retry})
       if (!name->starts_with("autotest_"))
@@ -147,7 +82,7 @@ Settings read(const json::object& config) {
   tables.holder = random_name();
   tables.nonce = random_name();
   tables.pause = pause;
-  return settings;
+  return *std::move(given);
 }
 
 json::object part_of(const json::object& config, std::string_view name) {
@@ -235,7 +170,7 @@ struct TaskManager::State {
   }
 
   json::object config;
-  Settings settings;
+  cloud::TaskConfig settings;
   std::vector<Labourer> labourers;
   cloud::DynamoDbTables tables;
   cloud::TableStore store;

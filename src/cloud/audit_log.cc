@@ -2,7 +2,7 @@
 // See audit_log.h.
 #include "cloud/audit_log.h"
 
-#include <spdlog/spdlog.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <vector>
@@ -47,8 +47,9 @@ void AuditLog::append(std::span<const engine::AuditEvent> events) {
     const auto portion = std::span(rows).subspan(from, std::min(kAtOnce, rows.size() - from));
     if (const auto appended = tables_.append(options_.table, portion); !appended) {
       // Those behind it would only wait as long.
-      spdlog::warn("{} rows of the audit log were not written: {}", rows.size() - from,
-                   appended.error().message);
+      if (options_.warn)
+        options_.warn(fmt::format("{} rows of the audit log were not written: {}",
+                                  rows.size() - from, appended.error().message));
       return;
     }
   }

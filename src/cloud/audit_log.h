@@ -2,6 +2,7 @@
 // The audit log of the original: a row of `sosw_tasks_meta` for each thing that happens to a task.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <span>
 #include <string>
@@ -19,7 +20,8 @@ class AuditLog final : public engine::AuditLog {
  public:
   struct Options {
     std::string table = "sosw_tasks_meta";
-    std::string author;  // the function's name
+    std::string author;                                   // the function's name
+    std::function<void(const std::string& line)> warn{};  // for the log of the program
   };
   // `tables` outlives it.
   AuditLog(Tables& tables, Options options);

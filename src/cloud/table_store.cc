@@ -109,6 +109,11 @@ Result<engine::LabourerStatus> TableStore::status_of(const std::string& labourer
   return body_->status_of(labourer_id);
 }
 
+Result<std::map<std::string, engine::LabourerStatus>> TableStore::glance(
+    std::span<const std::string_view> labourers) {
+  return body_->glance(labourers);
+}
+
 Result<std::vector<Task>> TableStore::tasks(const engine::TaskQuery& query) {
   return body_->tasks(query);
 }

@@ -7,7 +7,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cloud/tables.h"
@@ -55,6 +57,8 @@ class TableStore final : public engine::TaskStore {
     std::int64_t letters_every_s = 30;       // archive() looks for letters no more often
     std::int64_t largest_payload = 350'000;  // bytes; a row above is made as a dead task
     std::vector<std::string> labourers;  // configured ones: what the original made is found by them
+    // For the log of the program: what was given up. None: nobody is told.
+    std::function<void(const std::string& line)> warn;
     // Called before a repeat, after a conflict, throttling or a lost answer; counts from 1. The
     // place to sleep, with jitter.
     std::function<void(int round)> pause;
@@ -92,6 +96,10 @@ class TableStore final : public engine::TaskStore {
 
   // What status() tells of this labourer: a few queries, however many others there are.
   Result<engine::LabourerStatus> status_of(const std::string& labourer_id);
+  // Of these labourers what status() tells without counting: paused, blocked, open_jobs. A request
+  // for each 50 of them.
+  Result<std::map<std::string, engine::LabourerStatus>> glance(
+      std::span<const std::string_view> labourers);
   // The worker asks, before it runs anything, whether its claim is current and nobody has started
   // it. `run`: random, of this run of the handler; the same asks again for the same answer.
   Result<bool> start(std::string_view task_id, std::string_view claim, std::string_view run);

@@ -63,6 +63,8 @@ class TableStore::Body {
   Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged, std::int64_t at_most);
   Result<std::map<std::string, engine::LabourerStatus>> status();
   Result<engine::LabourerStatus> status_of(const std::string& labourer);
+  Result<std::map<std::string, engine::LabourerStatus>> glance(
+      std::span<const std::string_view> labourers);
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query);
 
  private:

@@ -19,6 +19,11 @@ constexpr std::int64_t kEvery = std::int64_t{1} << 40;
 constexpr State kStates[] = {State::queued, State::running, State::completed, State::failed,
                              State::retry,  State::done,    State::dead,      State::cancelled};
 
+void read_gates(const Item& item, LabourerStatus& status) {
+  status.paused = integer_in(item, "paused").value_or(0) != 0;
+  status.blocked = text_in(item, "blocked");
+}
+
 bool in_claimed_range(State state) {
   return state == State::running || state == State::completed || state == State::failed;
 }
@@ -109,15 +114,31 @@ Result<std::map<std::string, LabourerStatus>> TableStore::Body::status() {
   return all;
 }
 
+Result<std::map<std::string, LabourerStatus>> TableStore::Body::glance(
+    std::span<const std::string_view> labourers) {
+  std::vector<Key> keys;
+  for (const auto id : labourers) {
+    keys.push_back(task_key(labourer_item_id(id)));
+    keys.push_back(task_key(tail_id(id)));
+  }
+  const auto items = requests_.get(std::move(keys));
+  if (!items) return items.error();
+  std::map<std::string, LabourerStatus> all;
+  for (std::size_t i = 0; i < labourers.size(); ++i) {
+    LabourerStatus& status = all[std::string(labourers[i])];
+    if (const auto& gates = (*items)[2 * i]) read_gates(*gates, status);
+    if (const auto& tail = (*items)[2 * i + 1])
+      status.open_jobs = std::ssize(texts_in(*tail, "jobs"));
+  }
+  return all;
+}
+
 Result<LabourerStatus> TableStore::Body::status_of(const std::string& id) {
   LabourerStatus status;
   const auto items = requests_.get(
       {task_key(labourer_item_id(id)), task_key(tail_id(id)), task_key(count_id_of_labourer(id))});
   if (!items) return items.error();
-  if (const auto& gates = (*items)[0]) {
-    status.paused = integer_in(*gates, "paused").value_or(0) != 0;
-    status.blocked = text_in(*gates, "blocked");
-  }
+  if (const auto& gates = (*items)[0]) read_gates(*gates, status);
   if (const auto& tail = (*items)[1]) {
     std::vector<Key> keys;
     for (const auto& job : texts_in(*tail, "jobs")) keys.push_back(task_key(job_item_id(job)));

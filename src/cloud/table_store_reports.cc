@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reports and letters. Protocol section 4.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -320,8 +319,9 @@ Result<std::int64_t> TableStore::Body::settle_letters(const engine::Labourers& l
       continue;
     }
     if (epoch_seconds(now) - integer_in(*letter, "greenfield").value_or(0) < kLetterS) continue;
-    spdlog::warn("a report about task {}, which is nowhere, is dropped after a day",
-                 report.task_id);
+    if (options_.warn)
+      options_.warn(fmt::format("a report about task {}, which is nowhere, is dropped after a day",
+                                report.task_id));
     if (const auto written = requests_.write(removal_of(*letter)); !written)
       failed = written.error();
   }

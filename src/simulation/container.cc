@@ -5,16 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/worker_assistant.h"
+
 namespace sosw::simulation {
 namespace {
 
 constexpr double kLongestRun = 50;  // s; then a handler comes to its end
-constexpr std::int64_t kClosedAtOnce = 100;
-constexpr double kTimeout = 60;  // s; as the functions of the original are shipped
-
-double seconds_between(Time from, Time to) {
-  return std::chrono::duration<double>(to - from).count();
-}
+constexpr double kTimeout = 60;     // s; as the functions of the original are shipped
 
 }  // namespace
 
@@ -86,22 +83,10 @@ void Container::begin(const Labourers& configured) {
   notifier_ = std::make_unique<FaultyNotifier>(world_, process, around_.faults, around_.log);
   audit_ = std::make_unique<cloud::AuditLog>(*tables_,
                                              cloud::AuditLog::Options{.author = process.name()});
-  ecology_ = std::make_unique<engine::EcologyManager>(*metrics_);
-  const auto& settings = around_.settings;
-  task_manager_ = std::make_unique<engine::TaskManager>(*store_, settings.task_manager);
-  scheduler_ =
-      std::make_unique<engine::Scheduler>(*store_, process, audit_.get(), settings.scheduler);
-  orchestrator_ = std::make_unique<engine::Orchestrator>(*store_, *invoker_, *ecology_, process,
-                                                         audit_.get(), settings.orchestrator);
-  scavenger_ =
-      std::make_unique<engine::Scavenger>(*store_, process, audit_.get(), settings.scavenger);
-  assistant_ = std::make_unique<engine::WorkerAssistant>(
-      [this](const Report& report) -> Result<engine::Reported> {
-        auto exchanged = store_->exchange({&report, 1}, {}, labourers(), process_.now());
-        if (!exchanged) return exchanged.error();
-        return exchanged->reported.front();
-      },
-      process, audit_.get());
+  essentials_ = std::make_unique<cloud::Essentials>(
+      cloud::Essentials::Ports{*store_, *table_store_, *invoker_, *metrics_, *notifier_, process,
+                               audit_.get()},
+      around_.settings);
 }
 
 void Container::invoke(const Labourers& configured, std::function<bool(Container&)> body,
@@ -135,12 +120,7 @@ void Container::kill() { world_.kill(process_); }
 void Container::died() {
   world_.say_as(process_.name(), "dies");
   original_.reset();
-  assistant_.reset();
-  scavenger_.reset();
-  orchestrator_.reset();
-  scheduler_.reset();
-  task_manager_.reset();
-  ecology_.reset();
+  essentials_.reset();
   audit_.reset();
   store_.reset();
   table_store_.reset();
@@ -149,60 +129,26 @@ void Container::died() {
   if (over_) world_.in(0, [over = std::exchange(over_, {})] { over(false); });
 }
 
-std::vector<std::string_view> Container::names() const {
-  std::vector<std::string_view> names;
-  for (const auto& [id, labourer] : labourers()) names.emplace_back(id);
-  return names;
-}
-
 bool Container::continue_jobs(double at_most_s) {
-  const Time until = after(process_.now(), at_most_s);
-  for (;;) {
-    const auto pass = scheduler_->continue_jobs(names());
-    if (!pass.skipped.empty()) return false;
-    if (!pass.more || process_.now() >= until) return true;
-  }
+  return !essentials_->continue_jobs(labourers(), after(process_.now(), at_most_s)).failed;
 }
 
 Result<engine::Accepted> Container::schedule(const json::value& event, std::string key) {
-  return scheduler_->schedule(labourers(), event, std::move(key));
+  return essentials_->schedule(labourers(), event, std::move(key));
 }
 
 bool Container::orchestrate() {
   if (original_) return orchestrate_original();
-  const Time began = process_.now();
-  engine::Labourers labourers = *caller_.labourers;
-  const auto status = store_->status();
-  if (!status) return false;
-  orchestrator_->look_at_gates(*status);
-  (void)task_manager_->register_labourers(labourers);
-  (void)ecology_->refresh(labourers, process_.now());
-  (void)continue_jobs(5);
-  bool good = true;
-  for (;;) {
-    const auto pass = orchestrator_->orchestrate(labourers, names(), {});
-    good = good && pass;
-    if (!pass || !pass->full_batch || seconds_between(began, process_.now()) > kLongestRun) break;
-  }
-  if (const auto alarms = orchestrator_->take_alarms(); !alarms.empty())
-    (void)notifier_->notify(alarms, {});
-  (void)table_store_->give_back_leases();
-  return good;
+  return !essentials_->orchestrate(labourers(), after(process_.now(), kLongestRun)).failed;
 }
 
 bool Container::scavenge() {
   if (original_) return scavenge_original();
-  const auto pass = scavenger_->scavenge(labourers(), names(), {});
-  if (const auto left = store_->cancelling(); left) {
-    for (const std::string& job : *left) (void)store_->cancel(job, kClosedAtOnce, process_.now());
-  }
-  (void)continue_jobs(5);
-  const auto sent = engine::flush_alarms(*store_, *notifier_, {}, around_.alarms_at_once);
-  return pass.skipped.empty() && sent;
+  return !essentials_->scavenge(labourers(), after(process_.now(), kLongestRun)).failed;
 }
 
 bool Container::report(const json::object& event) {
-  if (!original_) return bool(assistant_->call(event));
+  if (!original_) return bool(essentials_->assist(labourers(), event));
   const auto report = engine::WorkerAssistant::read_event(event);
   if (!report) return false;
   return bool(report->kind == Report::Kind::completed

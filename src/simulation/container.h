@@ -10,13 +10,8 @@
 #include <string>
 
 #include "cloud/audit_log.h"
+#include "cloud/essentials.h"
 #include "cloud/table_store.h"
-#include "engine/ecology_manager.h"
-#include "engine/orchestrator.h"
-#include "engine/scavenger.h"
-#include "engine/scheduler.h"
-#include "engine/task_manager.h"
-#include "engine/worker_assistant.h"
 #include "simulation/faulty_ports.h"
 #include "simulation/faulty_store.h"
 #include "simulation/faulty_tables.h"
@@ -33,15 +28,9 @@ struct Surroundings {
   Workers& workers;
   const Result<std::optional<double>>& metric;
   std::uint32_t invoke_trouble = 0;
-  struct Essentials {
-    engine::Orchestrator::Settings orchestrator;
-    engine::Scavenger::Settings scavenger;
-    engine::TaskManager::Settings task_manager;
-    engine::Scheduler::Settings scheduler;
-  } settings{};
+  cloud::Essentials::Settings settings{};
   std::int64_t task_step = kTaskStep;
   std::size_t most_pending = cloud::TableStore::Options().most_pending;
-  std::int64_t alarms_at_once = 100;
   double latency_s = 0;
   FaultyTables::Changed changed{};
   std::function<void(const Report&, const engine::Reported&)> answered{};
@@ -89,7 +78,7 @@ class Container {
   // Of ours:
   engine::TaskStore& store() { return *store_; }
   cloud::TableStore& table_store() { return *table_store_; }
-  engine::TaskManager& task_manager() { return *task_manager_; }
+  engine::TaskManager& task_manager() { return essentials_->task_manager(); }
   [[nodiscard]] const engine::Labourers& labourers() const { return *caller_.labourers; }
 
  private:
@@ -98,7 +87,6 @@ class Container {
   bool scavenge_original();
   void died();
   void end(bool good);
-  [[nodiscard]] std::vector<std::string_view> names() const;
 
   Surroundings& around_;
   World& world_;
@@ -116,12 +104,7 @@ class Container {
   std::unique_ptr<FaultyMetrics> metrics_;
   std::unique_ptr<FaultyNotifier> notifier_;
   std::unique_ptr<cloud::AuditLog> audit_;
-  std::unique_ptr<engine::EcologyManager> ecology_;
-  std::unique_ptr<engine::TaskManager> task_manager_;
-  std::unique_ptr<engine::Scheduler> scheduler_;
-  std::unique_ptr<engine::Orchestrator> orchestrator_;
-  std::unique_ptr<engine::Scavenger> scavenger_;
-  std::unique_ptr<engine::WorkerAssistant> assistant_;
+  std::unique_ptr<cloud::Essentials> essentials_;
   std::unique_ptr<PythonEssentials> original_;
 };
 

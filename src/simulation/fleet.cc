@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/worker_assistant.h"
+
 namespace sosw::simulation {
 namespace {
 
@@ -77,7 +79,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   if (choices_.chance(10, "wide steps")) around_->task_step = 400'000'000;
   around_->most_pending = one_of<std::size_t>(choices_, {500, 500, 0, 2}, "most pending");
   around_->latency_s = one_of(choices_, {0.0, 0.0, 0.0, 0.05, 0.5, 3.0}, "latency");
-  around_->alarms_at_once = one_of<std::int64_t>(choices_, {100, 1, 2}, "alarms at once");
+  settings.alarms_at_once = one_of<std::int64_t>(choices_, {100, 1, 2}, "alarms at once");
   around_->begins = [this](const Process& process) { invariants_.begins(process); };
   around_->names = [this](const Caller& caller, std::string_view call, const auto& names) {
     invariants_.told(*caller.process, caller.began, call, names);

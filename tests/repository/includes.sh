@@ -11,10 +11,10 @@ src/core       | sosw core                         | boost/json fmt             
 src/engine     | sosw core engine                  | boost/json fmt spdlog                           | it sees the world through ports.h only
 src/aws        | aws                               | boost/json curl openssl pugixml fmt spdlog posix | AWS itself, knowing nothing of us
 src/local      | sosw core engine/ports.h local    | boost sqlite3.h curl date fmt spdlog posix      | an adapter knows the ports, not the engine
-src/cloud      | sosw core engine/ports.h aws cloud | boost/json fmt spdlog                         | an adapter knows the ports, not the engine
+src/cloud      | sosw core engine aws cloud        | boost/json fmt                                  | the Essentials on AWS: the engine over ports of its own, logging by whoever wires them
 src/sdk        | sosw aws sdk                      | boost/json curl fmt openssl spdlog posix        | a worker binary stays small
 src/web        | sosw core engine/ports.h web      | boost prometheus fmt spdlog                     | it changes state through the ports only
-src/simulation | sosw core engine cloud/audit_log.h cloud/tables.h cloud/table_store.h cloud/table_rows.h simulation | boost/json boost/context fmt spdlog | the real clock and the homes stay outside; the store on AWS speaks to tables that can be simulated
+src/simulation | sosw core engine cloud/audit_log.h cloud/essentials.h cloud/tables.h cloud/table_store.h cloud/table_rows.h simulation | boost/json boost/context fmt spdlog | the real clock and the homes stay outside; the store on AWS speaks to tables that can be simulated
 '
 # Of the standard library, and not for core either.
 impure='thread|mutex|shared_mutex|condition_variable|future|atomic|stop_token|fstream|iostream|filesystem|random|ctime'

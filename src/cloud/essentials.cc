@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MIT
+// See essentials.h.
+#include "cloud/essentials.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+#include "engine/worker_assistant.h"
+
+namespace sosw::cloud {
+namespace {
+
+constexpr int kIdleLooks = 3;          // then a run ends
+constexpr double kHealthEveryS = 30;   // a run looks at the metrics again
+constexpr std::size_t kMostTold = 50;  // of what was skipped
+
+std::vector<std::string_view> names_of(const engine::Labourers& labourers) {
+  std::vector<std::string_view> names;
+  for (const auto& [id, labourer] : labourers) names.emplace_back(id);
+  return names;
+}
+
+// Stays the same from run to run, for a lane remembers how its labourers do.
+std::size_t lane_of(std::string_view labourer, std::size_t lanes) {
+  return std::hash<std::string_view>()(labourer) % lanes;
+}
+
+}  // namespace
+
+void RunReport::skip(std::string labourer_id, std::string reason) {
+  if (skipped.size() < kMostTold) skipped.push_back({std::move(labourer_id), std::move(reason)});
+}
+
+void RunReport::add(RunReport other) {
+  looks += other.looks;
+  rows_made += other.rows_made;
+  started += other.started;
+  archived += other.archived;
+  expired += other.expired;
+  retried += other.retried;
+  dead += other.dead;
+  alarms_sent += other.alarms_sent;
+  more = more || other.more;
+  failed = failed || other.failed;
+  for (auto& one : other.skipped) skip(std::move(one.labourer_id), std::move(one.reason));
+}
+
+Essentials::Essentials(Ports ports, Settings settings)
+    : ports_(ports),
+      settings_(std::move(settings)),
+      ecology_(ports.metrics),
+      task_manager_(ports.store, settings_.task_manager),
+      scheduler_(ports.store, ports.clock, ports.audit, settings_.scheduler),
+      scavenger_(ports.store, ports.clock, ports.audit, settings_.scavenger) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(settings_.lanes, 1); ++i)
+    lanes_.push_back(std::make_unique<engine::Orchestrator>(
+        ports.store, ports.invoker, ecology_, ports.clock, ports.audit, settings_.orchestrator));
+}
+Essentials::~Essentials() = default;
+
+RunReport Essentials::in_lanes(
+    const Names& names, const std::function<RunReport(engine::Orchestrator&, const Names&)>& work) {
+  std::vector<Names> shares(lanes_.size());
+  for (const auto name : names) shares[lane_of(name, lanes_.size())].push_back(name);
+  std::vector<RunReport> runs(lanes_.size());
+  {
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < lanes_.size(); ++i) {
+      if (shares[i].empty()) continue;
+      others.emplace_back([&, i] { runs[i] = work(*lanes_[i], shares[i]); });
+    }
+    if (!shares[0].empty()) runs[0] = work(*lanes_[0], shares[0]);
+  }
+  RunReport all;
+  for (auto& run : runs) all.add(std::move(run));
+  return all;
+}
+
+// --- The Orchestrator
+
+RunReport Essentials::orchestrate(const engine::Labourers& configured, Time until) {
+  RunReport run;
+  engine::Labourers labourers = configured;
+  const Names names = names_of(labourers);
+  const auto glance = ports_.tables.glance(names);
+  if (!glance) {
+    run.failed = true;
+    run.skip({}, glance.error().text());
+    return run;
+  }
+  for (auto& lane : lanes_) lane->look_at_gates(*glance);
+  for (auto& problem : task_manager_.register_labourers(labourers)) run.skip({}, problem);
+  for (auto& problem : ecology_.refresh(labourers, ports_.clock.now())) run.skip({}, problem);
+  make_rows(run, *glance, std::min(until, after(ports_.clock.now(), settings_.make_rows_s)));
+
+  run.add(in_lanes(names, [&](engine::Orchestrator& lane, const Names& mine) {
+    return start_tasks(lane, labourers, mine, until);
+  }));
+  for (auto& lane : lanes_) {
+    auto alarms = lane->take_alarms();
+    std::move(alarms.begin(), alarms.end(), std::back_inserter(direct_));
+  }
+  if (!direct_.empty()) {
+    if (const auto told = ports_.notifier.notify(direct_); told) {
+      run.alarms_sent += std::ssize(direct_);
+      direct_.clear();
+    } else {
+      run.skip({}, told.error().text());
+    }
+  }
+  // Else they run out.
+  if (const auto given = ports_.tables.give_back_leases(); !given)
+    run.skip({}, given.error().text());
+  return run;
+}
+
+RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labourers& labourers,
+                                  const Names& names, Time until) {
+  RunReport run;
+  Time healthy = ports_.clock.now();
+  for (int idle = 0; idle < kIdleLooks;) {
+    ++run.looks;
+    std::int64_t started = 0;
+    // One after the other: what is claimed must start at once.
+    for (const auto name : names) {
+      for (bool again = true; again;) {
+        auto pass = lane.orchestrate(labourers, {&name, 1}, {});
+        if (!pass) {
+          run.failed = true;
+          run.skip(std::string(name), pass.error().text());
+          break;
+        }
+        started += pass->started;
+        for (auto& one : pass->skipped) run.skip(std::move(one.labourer_id), std::move(one.reason));
+        again = pass->full_batch && ports_.clock.now() < until;
+        run.more = run.more || (pass->full_batch && !again);
+      }
+    }
+    run.started += started;
+    idle = started > 0 ? 0 : idle + 1;
+    const double pause = 1 << idle;
+    if (!settings_.sleep || after(ports_.clock.now(), pause) >= until) break;
+    if (idle < kIdleLooks) settings_.sleep(pause);
+    if (const Time now = ports_.clock.now(); now >= after(healthy, kHealthEveryS)) {
+      healthy = now;
+      for (auto& problem : ecology_.refresh(labourers, now)) run.skip({}, problem);
+    }
+  }
+  return run;
+}
+
+// --- The Scavenger
+
+RunReport Essentials::scavenge(const engine::Labourers& labourers, Time until) {
+  RunReport run = in_lanes(names_of(labourers), [&](engine::Orchestrator&, const Names& mine) {
+    RunReport done;
+    for (bool again = true; again;) {
+      ++done.looks;
+      auto pass = scavenger_.scavenge(labourers, mine, {});
+      done.archived += pass.archived;
+      done.expired += pass.expired;
+      done.retried += pass.retried;
+      done.dead += pass.dead;
+      done.failed = done.failed || !pass.skipped.empty();
+      for (auto& one : pass.skipped) done.skip(std::move(one.labourer_id), std::move(one.reason));
+      const bool full = pass.archived + pass.expired + pass.retried > 0;
+      again = settings_.sleep && full && ports_.clock.now() < until;
+      done.more = full && !again;
+    }
+    return done;
+  });
+  finish_cancellations(run, until);
+  const auto glance = ports_.tables.glance(names_of(labourers));
+  if (glance)
+    make_rows(run, *glance, std::min(until, after(ports_.clock.now(), settings_.make_rows_s)));
+  else
+    run.skip({}, glance.error().text());
+  const auto sent =
+      engine::flush_alarms(ports_.store, ports_.notifier, {}, settings_.alarms_at_once);
+  if (sent) {
+    run.alarms_sent += *sent;
+  } else {
+    run.failed = true;
+    run.skip({}, fmt::format("alarms wait to be delivered: {}", sent.error().text()));
+  }
+  return run;
+}
+
+void Essentials::finish_cancellations(RunReport& run, Time until) {
+  const auto jobs = ports_.store.cancelling();
+  if (!jobs) return run.skip({}, jobs.error().text());
+  for (const std::string& job : *jobs) {
+    for (bool again = true; again;) {
+      const auto left = ports_.store.cancel(job, settings_.closed_at_once, ports_.clock.now());
+      // Another one may have come to its end first.
+      if (!left && left.error().code != Code::conflict && left.error().code != Code::not_found)
+        run.skip({}, left.error().text());
+      again = left && *left > 0 && settings_.sleep && ports_.clock.now() < until;
+    }
+  }
+}
+
+// --- Jobs
+
+void Essentials::make_rows(RunReport& run, const Status& glance, Time until) {
+  Names names;
+  for (const auto& [id, one] : glance)
+    if (one.open_jobs > 0) names.emplace_back(id);
+  while (!names.empty()) {
+    const auto pass = scheduler_.continue_jobs(names);
+    run.rows_made += pass.rows;
+    for (const auto& [labourer, why] : pass.skipped) run.skip(labourer, why);
+    if (!pass.skipped.empty()) run.failed = true;
+    if (!pass.more || !pass.skipped.empty()) return;
+    if (ports_.clock.now() >= until) {
+      run.more = true;
+      return;
+    }
+  }
+}
+
+RunReport Essentials::continue_jobs(const engine::Labourers& labourers, Time until) {
+  RunReport run;
+  const auto glance = ports_.tables.glance(names_of(labourers));
+  if (glance) {
+    make_rows(run, *glance, until);
+  } else {
+    run.failed = true;
+    run.skip({}, glance.error().text());
+  }
+  return run;
+}
+
+Result<engine::Accepted> Essentials::schedule(const engine::Labourers& labourers,
+                                              const json::value& event, std::string key) {
+  return scheduler_.schedule(labourers, event, std::move(key));
+}
+
+// --- The WorkerAssistant
+
+Result<json::object> Essentials::assist(const engine::Labourers& labourers,
+                                        const json::value& event) {
+  engine::WorkerAssistant assistant(
+      [&](const Report& report) -> Result<engine::Reported> {
+        auto exchanged = ports_.store.exchange({&report, 1}, {}, labourers, ports_.clock.now());
+        if (!exchanged) return exchanged.error();
+        return exchanged->reported.front();
+      },
+      ports_.clock, ports_.audit);
+  return assistant.call(event);
+}
+
+}  // namespace sosw::cloud

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// What each Essential does in one invocation, over the ports. The functions on AWS run it, and so
+// does the simulation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cloud/table_store.h"
+#include "engine/ecology_manager.h"
+#include "engine/orchestrator.h"
+#include "engine/ports.h"
+#include "engine/scavenger.h"
+#include "engine/scheduler.h"
+#include "engine/task_manager.h"
+
+namespace sosw::cloud {
+
+// What an invocation has done.
+struct RunReport {
+  std::int64_t looks = 0;      // passes over the labourers
+  std::int64_t rows_made = 0;  // of jobs
+  std::int64_t started = 0;
+  std::int64_t archived = 0, expired = 0, retried = 0, dead = 0;
+  std::int64_t alarms_sent = 0;
+  bool more = false;    // time was up before all was done
+  bool failed = false;  // the store refused a whole pass, or alarms could not be delivered
+  std::vector<engine::Skipped> skipped;  // what was left out; the run went on without it
+
+  void skip(std::string labourer_id, std::string reason);
+  void add(RunReport other);
+};
+
+// One object for each warm environment: it remembers holds of labourers and alarms that nobody has
+// taken yet. One invocation at a time.
+class Essentials {
+ public:
+  // All outlive it; `audit` may be null. `store` is `tables` itself, or something that stands
+  // before it.
+  struct Ports {
+    engine::TaskStore& store;
+    TableStore& tables;
+    engine::Invoker& invoker;
+    engine::MetricSource& metrics;
+    engine::Notifier& notifier;
+    const engine::Clock& clock;
+    engine::AuditLog* audit = nullptr;
+  };
+  struct Settings {
+    engine::Orchestrator::Settings orchestrator;
+    engine::Scavenger::Settings scavenger;
+    engine::TaskManager::Settings task_manager;
+    engine::Scheduler::Settings scheduler;
+    std::int64_t alarms_at_once = 100;    // in one message
+    std::int64_t closed_at_once = 100;    // rows of a cancelled job in one call
+    double make_rows_s = 5;               // at most so long at the beginning of other work
+    std::size_t lanes = 1;                // labourers that are worked on at the same time
+    std::function<void(double)> sleep{};  // seconds; between two looks of a run. None: one look
+  };
+  Essentials(Ports ports, Settings settings);
+  ~Essentials();
+
+  // Starts what may start, and looks again until the end of its time for what has become free
+  // meanwhile, unless three looks in a row have found nothing to start.
+  RunReport orchestrate(const engine::Labourers& labourers, Time until);
+  // Archives, ends, brings back and alarms until nothing of it is left to do or its time is over.
+  RunReport scavenge(const engine::Labourers& labourers, Time until);
+  // Makes rows of open jobs of these labourers.
+  RunReport continue_jobs(const engine::Labourers& labourers, Time until);
+  // See Scheduler::schedule(). Most rows are made by continue_jobs().
+  Result<engine::Accepted> schedule(const engine::Labourers& labourers, const json::value& event,
+                                    std::string key);
+  // One report of a worker: see WorkerAssistant::call().
+  Result<json::object> assist(const engine::Labourers& labourers, const json::value& event);
+
+  [[nodiscard]] engine::TaskManager& task_manager() { return task_manager_; }
+
+ private:
+  using Names = std::vector<std::string_view>;
+  using Status = std::map<std::string, engine::LabourerStatus>;
+  // The names whose share the lane is, done by `work` on a thread of its own for each but the first
+  // one.
+  RunReport in_lanes(const Names& names,
+                     const std::function<RunReport(engine::Orchestrator&, const Names&)>& work);
+  RunReport start_tasks(engine::Orchestrator& lane, const engine::Labourers& labourers,
+                        const Names& names, Time until);
+  void make_rows(RunReport& run, const Status& glance, Time until);
+  void finish_cancellations(RunReport& run, Time until);
+
+  Ports ports_;
+  Settings settings_;
+  engine::EcologyManager ecology_;
+  engine::TaskManager task_manager_;
+  engine::Scheduler scheduler_;
+  engine::Scavenger scavenger_;
+  std::vector<std::unique_ptr<engine::Orchestrator>> lanes_;  // each with its own labourers
+  std::vector<engine::Alarm> direct_;  // alarms that are in no store, to be sent
+};
+
+}  // namespace sosw::cloud

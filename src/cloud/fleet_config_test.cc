@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "cloud/fleet_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace sosw::cloud {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+FleetConfig read(std::vector<json::object> documents) {
+  auto config = read_fleet_config(documents);
+  EXPECT_TRUE(config) << config.error().text();
+  return config ? *std::move(config) : FleetConfig();
+}
+
+TEST(FleetConfig, IsThatOfTheOriginalWithoutAnyDocument) {
+  const auto config = read({});
+  EXPECT_EQ(config.tasks.tables.tasks, "sosw_tasks");
+  EXPECT_EQ(config.tasks.tables.closed_index, "labourer_task_status_with_time");
+  EXPECT_EQ(config.audit_table, "sosw_tasks_meta");
+  EXPECT_EQ(config.queue_prefix, "sosw/scheduler");
+  EXPECT_THAT(config.queue_bucket, IsEmpty());
+  EXPECT_TRUE(config.audit);
+  EXPECT_EQ(config.tasks.durations.retry_base, engine::TaskManager::Settings::RetryBase::timeout);
+  EXPECT_THAT(config.labourers, IsEmpty());
+}
+
+TEST(FleetConfig, PutsTheFunctionsDocumentOverTheSharedOne) {
+  const auto config =
+      read({{{"task_config",
+              {{"labourers", {{"some_function", {{"arn", "arn:x"}, {"max_attempts", 5}}}}},
+               {"sosw_closed_tasks_table", "closed"}}},
+             {"retry_tasks_limit", 500}},
+            {{"task_config", {{"labourers", {{"some_function", {{"max_attempts", 7}}}}}}},
+             {"sns_config", {{"recipient", "arn:aws:sns:eu-west-1:1:dead"}}},
+             {"invocation_number_coefficient", {{"4", 0}}}}});
+  EXPECT_EQ(config.labourers.at("some_function").max_attempts, 7);
+  EXPECT_EQ(config.labourers.at("some_function").arn, "arn:x");
+  EXPECT_EQ(config.labourers.at("some_function").expiry, Expiry::deadline);
+  EXPECT_THAT(config.tasks.tables.labourers, ElementsAre("some_function"));
+  EXPECT_EQ(config.tasks.tables.closed, "closed");
+  // D-42: what all Essentials share is not under the defaults. D-41: keys are texts in JSON.
+  EXPECT_EQ(config.scavenger.retry_tasks_limit, 500);
+  EXPECT_EQ(config.orchestrator.coefficients.at(4), 0);
+  EXPECT_EQ(config.orchestrator.coefficients.at(3), 0.75);
+  EXPECT_EQ(config.alarm_topic, "arn:aws:sns:eu-west-1:1:dead");
+}
+
+TEST(FleetConfig, TakesLabourersAndTheTableAtTheTopOfADocument) {
+  const auto config =
+      read({{{"labourers", {{"f", {{"max_simultaneous_invocations", 4}}}}},
+             {"dynamo_db_config", {{"table_name", "tasks"}, {"index_greenfield", "index"}}},
+             {"max_attempts", 9},
+             {"retry", {{"policy", "fixed"}, {"base_s", 3}}}}});
+  EXPECT_EQ(config.labourers.at("f").max_simultaneous_invocations, 4);
+  EXPECT_EQ(config.labourers.at("f").max_attempts, 9);
+  EXPECT_EQ(config.labourers.at("f").retry.base_s, 3);
+  EXPECT_EQ(config.tasks.tables.tasks, "tasks");
+  EXPECT_EQ(config.tasks.tables.tasks_index, "index");
+  const auto inner = read({{{"dynamo_db_config", {{"table_name", "tasks"}}},
+                            {"task_config", {{"dynamo_db_config", {{"table_name", "own"}}}}}}});
+  EXPECT_EQ(inner.tasks.tables.tasks, "own");
+}
+
+// D-26, D-28: one that is wrong stops no other one.
+TEST(FleetConfig, LeavesOutALabourerThatMakesNoSense) {
+  const auto config = read({{{"task_config",
+                              {{"labourers",
+                                {{"good", {{"duration", 60}, {"cooldown", 10}}},
+                                 {"typo", {{"max_atempts", 1}}},
+                                 {"text", "x"}}}}},
+                             {"retry_task_limit", 3}}});
+  EXPECT_THAT(config.labourers, SizeIs(1));
+  EXPECT_EQ(config.labourers.at("good").duration_s, 60);
+  ASSERT_THAT(config.tasks.bad_labourers, SizeIs(2));
+  EXPECT_THAT(config.tasks.bad_labourers[0].text(), HasSubstr("max_attempts"));
+  EXPECT_THAT(config.tasks.bad_labourers[1].text(), HasSubstr("'text' must be an object"));
+  ASSERT_THAT(config.tasks.warnings, SizeIs(1));
+  EXPECT_THAT(config.tasks.warnings[0], HasSubstr("retry_tasks_limit"));
+}
+
+TEST(FleetConfig, RefusesWhatItCannotReplaceByADefault) {
+  const auto config = read_fleet_config(
+      std::vector<json::object>{{{"task_config", {{"sosw_closed_tasks_table", 5}}},
+                                 {"job_schema", {{"chunkable_attrs", "words"}}},
+                                 {"run_for", -1}}});
+  ASSERT_FALSE(config);
+  EXPECT_THAT(config.error().text(), HasSubstr("sosw_closed_tasks_table"));
+  EXPECT_THAT(config.error().text(), HasSubstr("chunkable_attrs"));
+  EXPECT_THAT(config.error().text(), HasSubstr("run_for"));
+}
+
+}  // namespace
+}  // namespace sosw::cloud
