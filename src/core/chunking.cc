@@ -16,6 +16,7 @@ namespace sosw {
 namespace {
 
 constexpr std::int64_t kChunker = 1;
+constexpr std::int64_t kLister = 2;  // of lists, which need no chunking
 
 using Content = ChunkNode::Content;
 
@@ -107,17 +108,23 @@ struct JobRows::Tree {
 
   // Builds the rest from `description`.
   Result<void> build();
+  Result<void> build_list();
 };
 
 Result<void> JobRows::Tree::build() {
   const auto* chunker = description.if_contains("chunker");
   if (!chunker || !chunker->is_int64()) return corrupt("no chunker version");
+  const auto* labourer = description.if_contains("labourer_id");
+  if (chunker->get_int64() == kLister) {
+    if (!labourer || !labourer->is_string()) return corrupt("no labourer_id");
+    labourer_id = labourer->get_string();
+    return build_list();
+  }
   if (chunker->get_int64() != kChunker)
     return Error{
         Code::corrupt,
         fmt::format("the job was made by chunker {}, this is {}", chunker->get_int64(), kChunker),
         "use the release that made it, or a newer one"};
-  const auto* labourer = description.if_contains("labourer_id");
   const auto* attrs = description.if_contains("chunkable_attrs");
   const auto* job = description.if_contains("job");
   if (!labourer || !labourer->is_string()) return corrupt("no labourer_id");
@@ -147,6 +154,27 @@ Result<void> JobRows::Tree::build() {
   auto chunked = chunk_job(*body, schema, dates != nullptr);
   if (!chunked) return chunked.error();
   chunks = std::move(*chunked);
+  return {};
+}
+
+// A root without fields, and a leaf for each of the list.
+Result<void> JobRows::Tree::build_list() {
+  const auto* listed = description.if_contains("listed");
+  if (!listed || !listed->is_array()) return corrupt("no list of rows");
+  const auto& payloads = listed->get_array();
+  chunks.nodes.resize(1 + payloads.size());
+  chunks.rows = static_cast<std::int64_t>(payloads.size());
+  auto& root = chunks.nodes.front();
+  root.content = Content::children;
+  root.first_child = 1;
+  root.child_count = static_cast<std::uint32_t>(payloads.size());
+  root.rows_end = chunks.rows;
+  for (std::size_t i = 0; i < payloads.size(); ++i) {
+    if (!payloads[i].is_object()) return corrupt("a listed row is no object");
+    auto& leaf = chunks.nodes[i + 1];
+    leaf.fields = &payloads[i].get_object();
+    leaf.rows_end = static_cast<std::int64_t>(i) + 1;
+  }
   return {};
 }
 
@@ -417,6 +445,17 @@ Result<JobRows> JobRows::from_job(JobRequest job, const JobSchema& schema, const
   if (const auto built = tree->build(); !built) return built.error();
   tree->description["rows"] = tree->count();
   return JobRows(std::move(tree));
+}
+
+Result<JobRows> JobRows::of_list(std::string labourer_id, json::array payloads) {
+  for (std::size_t i = 0; i < payloads.size(); ++i)
+    if (!payloads[i].is_object())
+      return invalid(fmt::format("row {} must be an object, found {}", i, described(payloads[i])));
+  const auto rows = std::ssize(payloads);
+  return open({{"chunker", kLister},
+               {"labourer_id", std::move(labourer_id)},
+               {"rows", rows},
+               {"listed", std::move(payloads)}});
 }
 
 Result<JobRows> JobRows::open(json::object description) {

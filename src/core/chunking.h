@@ -51,10 +51,14 @@ class JobRows {
   static Result<JobRows> from_job(JobRequest job, const JobSchema& schema, const Periods& periods,
                                   Date today, std::string_view time_zone = "UTC");
 
+  // A job of payloads that are there already, each an object: data through and through, whatever
+  // its keys are called. Error: invalid, when one is no object.
+  static Result<JobRows> of_list(std::string labourer_id, json::array payloads);
+
   // Opens a stored description: {chunker, labourer_id, chunkable_attrs, dates, isolate_days,
-  // time_zone, rows, job}; `rows` is checked when it is there. It gives the same rows in every
-  // release. Errors: corrupt, when it is not
-  // what description() gave, or was made by a newer chunker; invalid, as from_job.
+  // time_zone, rows, job}, or {chunker, labourer_id, rows, listed} of a list; `rows` is checked
+  // when it is there. It gives the same rows in every release. Errors: corrupt, when it is not what
+  // description() gave, or was made by a newer chunker; invalid, as from_job.
   static Result<JobRows> open(json::object description);
 
   // All that open() needs, to be stored.

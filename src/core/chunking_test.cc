@@ -394,7 +394,8 @@ TEST(Description, ThatIsNotOursIsCorrupt) {
     return opened ? Code::internal : opened.error().code;
   };
   ASSERT_TRUE(JobRows::open(good));
-  EXPECT_EQ(code_without("chunker", 2), Code::corrupt);
+  EXPECT_EQ(code_without("chunker", 2), Code::corrupt);  // that of lists
+  EXPECT_EQ(code_without("chunker", 3), Code::corrupt);
   EXPECT_EQ(code_without("chunker", nullptr), Code::corrupt);
   EXPECT_EQ(code_without("labourer_id", 1), Code::corrupt);
   EXPECT_EQ(code_without("chunkable_attrs", "word"), Code::corrupt);
@@ -426,6 +427,75 @@ TEST(Description, RowsOfChunker1ArePinned) {
   EXPECT_EQ(fmt::format("{:02x}", fmt::join(sha256(text), "")),
             "0f8ba2e3766a085126de41a55797b13b82b14cbaf5f8ea4ad924f953884da40e")
       << text;
+}
+
+TEST(List, HasTheRowsThatItWasGiven) {
+  const auto payloads = parse_json(
+      R"([{"period": "last_2_days", "isolate_words": true, "words": ["a", "b"], "labourer_id": "x"},
+          {}, {"payload": {"n": 1.5}}])");
+  const auto rows = JobRows::of_list("word_count", payloads->as_array());
+  ASSERT_TRUE(rows) << rows.error().text();
+  EXPECT_EQ(rows->labourer_id(), "word_count");
+  EXPECT_EQ(rows->count(), 3);
+  const auto are_right = [](const JobRows& list) {
+    EXPECT_THAT(
+        all(list),
+        ElementsAre(R"({"period": "last_2_days", "isolate_words": true, "words": ["a", "b"]})",
+                    "{}", R"({"payload": {"n": 1.5}})"));
+    EXPECT_THAT(all(list, JobRows::Form::queue_file),
+                ElementsAre(testing::_, R"({"labourer_id": "word_count"})",
+                            R"({"labourer_id": "word_count", "payload": {"n": 1.5}})"));
+  };
+  are_right(*rows);
+  const auto again = JobRows::open(parse_json(json_text(rows->description()))->as_object());
+  ASSERT_TRUE(again) << again.error().text();
+  are_right(*again);
+  auto cursor = again->at(2);
+  std::string last;
+  EXPECT_TRUE(cursor.next(last));
+  EXPECT_EQ(last, R"({"payload": {"n": 1.5}})");
+  EXPECT_FALSE(cursor.next(last));
+}
+
+TEST(List, OfManyStartsAtAnyRow) {
+  json::array payloads;
+  for (int i = 0; i < 1'000; ++i) payloads.emplace_back(json::object{{"n", i}});
+  const auto rows = JobRows::of_list("word_count", std::move(payloads));
+  ASSERT_TRUE(rows);
+  for (const std::int64_t first : {0, 1, 500, 999}) {
+    auto cursor = rows->at(first);
+    for (auto row = first; row < 1'000; ++row) {
+      std::string text;
+      ASSERT_TRUE(cursor.next(text));
+      EXPECT_EQ(text, fmt::format(R"({{"n": {}}})", row));
+    }
+    std::string text;
+    EXPECT_FALSE(cursor.next(text));
+  }
+  EXPECT_EQ(JobRows::of_list("word_count", {})->count(), 0);
+}
+
+TEST(List, OfAnythingElseIsRefused) {
+  const auto rows = JobRows::of_list("word_count", {json::object(), 5});
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().code, Code::invalid);
+  EXPECT_EQ(rows.error().message, "row 1 must be an object, found the number 5");
+  const json::object good = JobRows::of_list("word_count", {json::object()})->description();
+  ASSERT_TRUE(JobRows::open(good));
+  for (const auto& [key, value] : std::vector<std::pair<std::string, json::value>>{
+           {"labourer_id", 5}, {"listed", 5}, {"listed", json::array{5}}, {"rows", 2}}) {
+    auto damaged = good;
+    damaged[key] = value;
+    const auto opened = JobRows::open(damaged);
+    ASSERT_FALSE(opened) << key;
+    EXPECT_EQ(opened.error().code, Code::corrupt) << key;
+  }
+  auto without = good;
+  without.erase("labourer_id");
+  EXPECT_EQ(JobRows::open(without).error().code, Code::corrupt);
+  without = good;
+  without.erase("listed");
+  EXPECT_EQ(JobRows::open(without).error().code, Code::corrupt);
 }
 
 TEST(Cursor, StartsAtAnyRowOfABillion) {
