@@ -3,7 +3,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,15 +15,30 @@
 
 namespace sosw::aws {
 
-struct MetricQuery {
+struct MetricStat {
   std::string name_space;  // "AWS/Lambda"
   std::string metric;      // "Duration"
   std::vector<std::pair<std::string, std::string>> dimensions;
+  std::chrono::seconds period{60};  // of each datapoint
+  // "Average", "Sum", "Minimum", "Maximum", "SampleCount"; get_metric_data() takes "p99",
+  // "TM(10%:90%)" and their like too.
+  std::string statistic;
+  std::string unit{};  // "Percent"; empty: any
+};
+
+// Of all whole periods in between.
+struct MetricTimes {
   std::chrono::sys_seconds start;
   std::chrono::sys_seconds end;
-  std::chrono::seconds period{60};  // of each datapoint
-  std::string statistic;            // "Average", "Sum", "Minimum", "Maximum", "SampleCount"
 };
+
+// What CloudWatch has of one metric.
+struct MetricData {
+  std::vector<double> values;  // newest first; empty: no data
+  std::string problem;         // why there are not all of them; empty: these are all
+};
+
+inline constexpr std::size_t kMetricsInRequest = 500;
 
 // Not for use by two threads at once.
 class CloudWatch {
@@ -29,7 +46,12 @@ class CloudWatch {
   explicit CloudWatch(ClientOptions options = {}) : client_("cloudwatch", std::move(options)) {}
 
   // The values by the beginning of their period (ISO 8601, UTC), at most 1,440. Empty: no data.
-  Reply<std::map<std::string, double>> get_metric_statistics(const MetricQuery& query);
+  Reply<std::map<std::string, double>> get_metric_statistics(const MetricStat& stat,
+                                                             const MetricTimes& times);
+  // One for each of `stats`, in their order; all pages of them. One that CloudWatch does not take
+  // makes the whole call fail. REQUIRES: at most kMetricsInRequest.
+  Reply<std::vector<MetricData>> get_metric_data(std::span<const MetricStat> stats,
+                                                 const MetricTimes& times);
 
  private:
   Client client_;

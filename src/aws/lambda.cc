@@ -4,6 +4,10 @@
 
 #include <boost/json.hpp>
 
+#include "aws/endpoints.h"
+#include "aws/retry.h"
+#include "aws/services.h"
+
 namespace sosw::aws {
 namespace {
 
@@ -59,6 +63,23 @@ InvokeResult result_of(Response response) {
   return result;
 }
 
+ClientOptions with_region(ClientOptions options) {
+  if (options.region.empty()) options.region = find_region();
+  return options;
+}
+
+std::string endpoint_of(const ClientOptions& options) {
+  return options.endpoint.empty() ? find_endpoint(*find_service("lambda"), options.region).url
+                                  : options.endpoint;
+}
+
+// Of whoever calls, not of what is called.
+bool is_about_the_caller(std::string_view error_type) {
+  return is_refused_key(error_type) || is_skew(error_type) ||
+         error_type == "MissingAuthenticationTokenException" ||
+         error_type == "IncompleteSignatureException";
+}
+
 }  // namespace
 
 Outcome classify(const Response& response, std::string_view error_type) {
@@ -68,6 +89,7 @@ Outcome classify(const Response& response, std::string_view error_type) {
   const int status = response.status;
   if (status >= 200 && status <= 299) return Outcome::accepted;
   if (status < 400 || status > 499 || status == 408) return Outcome::unknown;
+  if (is_about_the_caller(error_type)) return Outcome::rejected_transient;
   if (status == 429 || status == 409 || is("Throttl") || is("TooManyRequests") ||
       is("LimitExceeded"))
     return Outcome::rejected_transient;  // 409: the function is being made or changed
@@ -79,16 +101,28 @@ Outcome classify(const Response& response, std::string_view error_type) {
 
 Lambda::Lambda(std::optional<Credentials> credentials, std::string region,
                std::string_view endpoint)
-    : credentials_(std::move(credentials)), signer_("lambda", std::move(region), endpoint) {}
+    : Lambda(ClientOptions{.region = std::move(region),
+                           .endpoint = std::string(endpoint),
+                           .credentials = std::move(credentials)}) {}
+
+Lambda::Lambda(ClientOptions options)
+    : options_(with_region(std::move(options))),
+      signer_("lambda", options_.region, endpoint_of(options_)) {}
+
+CredentialSource& Lambda::source() const {
+  return options_.credential_source ? *options_.credential_source : credentials_of_process();
+}
 
 std::variant<Request, std::string> Lambda::request_for(const Invocation& invocation) {
-  auto found = credentials_ ? *credentials_ : credentials_of_process().get();
+  if (options_.region.empty()) return std::string("no region is known: set AWS_REGION");
+  auto found = options_.credentials ? *options_.credentials : source().get();
   if (auto* wrong = std::get_if<std::string>(&found)) return std::move(*wrong);
   Call call{.path = "/2015-03-31/functions/" + invocation.function + "/invocations",
             .headers = {{"X-Amz-Invocation-Type", std::string(name(invocation.type))}},
             .body = invocation.payload};
   auto request =
       signer_.sign(std::move(call), std::get<Credentials>(found), std::chrono::system_clock::now());
+  request.connect_timeout = options_.connect_timeout;
   request.timeout = invocation.timeout;
   request.once = !invocation.repeatable;
   return request;
@@ -113,6 +147,11 @@ std::vector<InvokeResult> Lambda::invoke_all(std::span<const Invocation> invocat
       },
       [&](std::size_t i, Response response) -> std::optional<std::chrono::milliseconds> {
         results[i] = result_of(std::move(response));
+        if (!options_.credentials && is_refused_key(results[i].error_type)) {
+          // They are asked for anew before the next Invoke.
+          const auto refused = source().get();
+          if (const auto* known = std::get_if<Credentials>(&refused)) source().refused(*known);
+        }
         return std::nullopt;
       });
   return results;

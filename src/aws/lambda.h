@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "aws/client.h"
 #include "aws/credentials.h"
 #include "aws/http.h"
 #include "aws/sigv4.h"
@@ -52,7 +53,8 @@ struct InvokeResult {
 
 // What the answer to an Invoke says about the fate of the work. An Invoke that failed before a byte
 // was sent is rejected_transient, every 5xx is unknown: AWS does not tell whether it had taken the
-// event.
+// event. Credentials that AWS does not take, or a signature that came late, say nothing about the
+// function: rejected_transient.
 Outcome classify(const Response& response, std::string_view error_type);
 
 // Not for use by two threads at once. Never repeats an Invoke by itself, but see
@@ -62,6 +64,9 @@ class Lambda {
   // `credentials`: none: credentials_of_process(), looked at before each Invoke. Without any an
   // Invoke is rejected_transient.
   Lambda(std::optional<Credentials> credentials, std::string region, std::string_view endpoint);
+  // Region and endpoint as in ClientOptions; without a region each Invoke is rejected_transient.
+  // `timeout`, `tries` and pauses are not looked at.
+  explicit Lambda(ClientOptions options);
 
   InvokeResult invoke(const Invocation& invocation);
   // The results in the order of `invocations`, at most `max_in_flight` under way at a time.
@@ -72,7 +77,9 @@ class Lambda {
   // Else why it cannot be made.
   std::variant<Request, std::string> request_for(const Invocation& invocation);
 
-  std::optional<Credentials> credentials_;
+  [[nodiscard]] CredentialSource& source() const;
+
+  ClientOptions options_;
   Signer signer_;
   HttpClient http_;
 };

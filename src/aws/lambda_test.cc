@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "support/http_server.h"
+#include "support/scratch_folder.h"
+#include "support/variables.h"
 
 namespace sosw::aws {
 namespace {
@@ -74,6 +78,11 @@ TEST(Lambda, classifies_every_answer) {
   EXPECT_EQ(outcome(400, "InvalidRequestContentException"), Outcome::rejected_task);
   EXPECT_EQ(outcome(400, "ThrottlingException"), Outcome::rejected_transient);
   EXPECT_EQ(outcome(403, "AccessDeniedException"), Outcome::rejected_function);
+  // Our own credentials and clock: no labourer is to be blocked for them.
+  for (const auto* type :
+       {"UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException",
+        "MissingAuthenticationTokenException", "IncompleteSignatureException"})
+    EXPECT_EQ(outcome(403, type), Outcome::rejected_transient) << type;
   EXPECT_EQ(outcome(404, "ResourceNotFoundException"), Outcome::rejected_function);
   EXPECT_EQ(outcome(408), Outcome::unknown);
   EXPECT_EQ(outcome(409, "ResourceConflictException"), Outcome::rejected_transient);
@@ -118,6 +127,46 @@ TEST(Lambda, sends_nothing_without_credentials) {
   for (const char* name : {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE",
                            "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"})
     unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+}
+
+TEST(Lambda, asks_for_other_credentials_when_those_it_has_are_refused) {
+  const testing::ScratchFolder folder;
+  const auto file = folder.path() / "credentials";
+  const auto write = [&](const std::string& key) {
+    std::ofstream(file) << "[default]\naws_access_key_id = " << key
+                        << "\naws_secret_access_key = secret\n";
+  };
+  const testing::Variables variables({{"AWS_ACCESS_KEY_ID", std::nullopt},
+                                      {"AWS_SECRET_ACCESS_KEY", std::nullopt},
+                                      {"AWS_PROFILE", std::nullopt},
+                                      {"AWS_CONFIG_FILE", "/dev/null"},
+                                      {"AWS_SHARED_CREDENTIALS_FILE", file.string()},
+                                      {"AWS_EC2_METADATA_DISABLED", "true"}});
+  HttpServer server([](const HttpRequest& request) {
+    if (request.headers.at("authorization").find("Credential=NEW/") != std::string::npos)
+      return HttpReply{.status = 202};
+    return HttpReply{
+        .status = 403, .headers = {{"x-amzn-ErrorType", "ExpiredTokenException"}}, .body = "{}"};
+  });
+  CredentialSource source;
+  Lambda lambda({.region = "eu-west-1", .endpoint = server.url(), .credential_source = &source});
+  write("OLD");
+  const auto refused = lambda.invoke({.function = "f", .payload = "{}"});
+  EXPECT_EQ(refused.outcome, Outcome::rejected_transient);
+  write("NEW");
+  EXPECT_EQ(lambda.invoke({.function = "f", .payload = "{}"}).outcome, Outcome::accepted);
+}
+
+TEST(Lambda, finds_region_and_endpoint_as_every_client) {
+  HttpServer server([](const HttpRequest& request) {
+    const bool right =
+        request.headers.at("authorization").find("/eu-north-1/lambda/") != std::string::npos;
+    return HttpReply{.status = right ? 202 : 403};
+  });
+  const testing::Variables variables(
+      {{"AWS_REGION", "eu-north-1"}, {"AWS_ENDPOINT_URL_LAMBDA", server.url()}});
+  Lambda lambda(ClientOptions{.credentials = kCredentials});
+  EXPECT_EQ(lambda.invoke({.function = "f", .payload = "{}"}).outcome, Outcome::accepted);
 }
 
 TEST(Lambda, invokes_many_and_keeps_their_order) {

@@ -76,6 +76,23 @@ Done S3::remove(std::string_view bucket, std::string_view key) {
   return done(client_.call("DeleteObject", {{"Bucket", bucket}, {"Key", key}}));
 }
 
+Reply<bool> S3::remove_if_same(std::string_view bucket, std::string_view key,
+                               std::string_view etag) {
+  // Not every store that speaks S3 knows the condition, so that it is looked at before, too.
+  const auto found = head(bucket, key);
+  if (!found) return found.error();
+  if (!*found || (*found)->etag != etag) return false;
+  const auto answer =
+      client_.call("DeleteObject", {{"Bucket", bucket}, {"Key", key}, {"IfMatch", etag}});
+  if (answer) return true;
+  // After a lost answer it may be gone by our own doing.
+  const auto& failed = answer.error();
+  if ((failed.status == 412 || failed.status == 404 || failed.status == 409) &&
+      failed.fate == CallError::Fate::not_done)
+    return false;
+  return failed;
+}
+
 Done S3::remove_all(std::string_view bucket, const std::vector<std::string>& keys) {
   constexpr std::size_t kMost = 1'000;
   std::optional<CallError> first;

@@ -50,6 +50,9 @@ class S3 {
 
   // It is no error if there is nothing.
   Done remove(std::string_view bucket, std::string_view key);
+  // False: it is another object by now than the one of this ETag, or there is none; nothing was
+  // done.
+  Reply<bool> remove_if_same(std::string_view bucket, std::string_view key, std::string_view etag);
   // Any number of keys, 1,000 for each call. The error is that of the first key that stays; the
   // others are removed all the same.
   Done remove_all(std::string_view bucket, const std::vector<std::string>& keys);

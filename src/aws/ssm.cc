@@ -26,6 +26,17 @@ Reply<std::optional<Parameter>> Ssm::get_parameter(std::string_view name, bool d
   return answer.error();
 }
 
+Reply<std::optional<Parameter>> Ssm::read_parameter(std::string_view name) {
+  auto decrypted = get_parameter(name, true);
+  if (decrypted || (decrypted.error().code != "AccessDeniedException" &&
+                    decrypted.error().code != "InvalidKeyId"))
+    return decrypted;
+  // The key may not be used: of a SecureString the cipher would come.
+  auto plain = get_parameter(name, false);
+  if (!plain || (*plain && (*plain)->type == "SecureString")) return decrypted;
+  return plain;
+}
+
 Reply<std::vector<Parameter>> Ssm::get_parameters(const std::vector<std::string>& names) {
   std::vector<Parameter> found;
   for (std::size_t i = 0; i < names.size(); i += kNamesInCall) {

@@ -24,6 +24,9 @@ class Ssm {
 
   // Nothing: there is no such parameter.
   Reply<std::optional<Parameter>> get_parameter(std::string_view name, bool decrypt);
+  // Decrypted where that is permitted, else as it is; a SecureString that cannot be decrypted is an
+  // error.
+  Reply<std::optional<Parameter>> read_parameter(std::string_view name);
   // Decrypted, in no order; any number of names, 10 for each call. Those that do not exist are
   // missing.
   Reply<std::vector<Parameter>> get_parameters(const std::vector<std::string>& names);

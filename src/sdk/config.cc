@@ -172,14 +172,7 @@ SsmConfig::SsmConfig(SsmConfig&&) noexcept = default;
 SsmConfig& SsmConfig::operator=(SsmConfig&&) noexcept = default;
 
 json::value SsmConfig::get_config(std::string_view name) {
-  auto parameter = state_->ssm.get_parameter(name, true);
-  if (!parameter && (parameter.error().code == "AccessDeniedException" ||
-                     parameter.error().code == "InvalidKeyId")) {
-    // The key may not be used: of a SecureString the cipher would come.
-    auto plain = sdk::value_of(state_->ssm.get_parameter(name, false));
-    if (!plain || plain->type != "SecureString") parameter = std::move(plain);
-  }
-  const auto found = sdk::value_of(std::move(parameter));
+  const auto found = sdk::value_of(state_->ssm.read_parameter(name));
   return found ? decoded(found->value) : json::object();
 }
 

@@ -148,18 +148,21 @@ std::int64_t SiblingsManager::get_approximate_concurrent_executions(
   if (minutes_back < 1)
     throw ValueError(fmt::format("minutes_back is 1 or more, not {}", minutes_back));
   const std::chrono::minutes span(minutes_back);
-  aws::MetricQuery query{
+  const auto end = std::chrono::floor<std::chrono::seconds>(now);
+  aws::MetricStat stat{
       .name_space = "AWS/Lambda",
       .metric = "Duration",
       .dimensions = {{"FunctionName", name.empty() ? own_name() : std::string(name)}},
-      .end = std::chrono::floor<std::chrono::seconds>(now),
       .period = span,
       .statistic = "Average"};
-  query.start = query.end - span;
-  const auto durations = sdk::value_of(clients().cloudwatch.get_metric_statistics(query));
-  query.metric = "Invocations";
-  query.statistic = "Sum";
-  const auto invocations = sdk::value_of(clients().cloudwatch.get_metric_statistics(query));
+  const auto ask = [&] {
+    return sdk::value_of(
+        clients().cloudwatch.get_metric_statistics(stat, {.start = end - span, .end = end}));
+  };
+  const auto durations = ask();
+  stat.metric = "Invocations";
+  stat.statistic = "Sum";
+  const auto invocations = ask();
   // Periods may begin at full minutes of CloudWatch's own, and two of them touch the span.
   double busy_ms = 0;
   for (const auto& [begin, sum] : invocations)

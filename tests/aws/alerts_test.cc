@@ -94,19 +94,27 @@ TEST_F(AlertsTest, MetricsAreReadByTheirPeriods) {
   put("2026-11-24T00:00:30Z", 2.5);
   put("2026-11-24T00:01:10Z", 7);
   CloudWatch cloudwatch(options());
-  MetricQuery query{.name_space = "N",
-                    .metric = "m",
-                    .dimensions = {{"d", "v w"}},
-                    .start = start,
-                    .end = start + std::chrono::minutes(5),
-                    .period = std::chrono::seconds(60),
-                    .statistic = "Average"};
-  const auto values = cloudwatch.get_metric_statistics(query);
+  MetricStat stat{
+      .name_space = "N", .metric = "m", .dimensions = {{"d", "v w"}}, .statistic = "Average"};
+  const MetricTimes times{start, start + std::chrono::minutes(5)};
+  const auto values = cloudwatch.get_metric_statistics(stat, times);
   ASSERT_TRUE(values) << values.error().text();
   EXPECT_THAT(*values,
               ElementsAre(Pair("2026-11-24T00:00:00Z", 2.0), Pair("2026-11-24T00:01:00Z", 7.0)));
-  query.metric = "none";
-  EXPECT_THAT(*cloudwatch.get_metric_statistics(query), SizeIs(0));
+
+  auto other = stat;
+  other.metric = "none";
+  EXPECT_THAT(*cloudwatch.get_metric_statistics(other, times), SizeIs(0));
+
+  auto greatest = stat;
+  greatest.statistic = "Maximum";
+  const auto data = cloudwatch.get_metric_data(std::vector{stat, other, greatest}, times);
+  ASSERT_TRUE(data) << data.error().text();
+  ASSERT_THAT(*data, SizeIs(3));
+  EXPECT_THAT((*data)[0].values, ElementsAre(7.0, 2.0));
+  EXPECT_THAT((*data)[1].values, SizeIs(0));
+  EXPECT_THAT((*data)[2].values, ElementsAre(7.0, 2.5));
+  for (const auto& one : *data) EXPECT_EQ(one.problem, "");
 }
 
 }  // namespace
