@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/call_error.h"
+
 namespace sosw::cloud {
 namespace {
 
@@ -82,18 +84,11 @@ Refusal refusal_of(std::string_view code, std::string_view message) {
   return Refusal::none;
 }
 
-Error error_of(const aws::CallError& failed) {
-  if (failed.fate == aws::CallError::Fate::unknown || failed.status == 0 ||
-      refusal_of(failed.code, failed.message) != Refusal::none ||
+Error table_error(const aws::CallError& failed) {
+  if (refusal_of(failed.code, failed.message) != Refusal::none ||
       failed.code == "TransactionInProgressException")
-    return {Code::unavailable, failed.text(), "try again later"};
-  if (failed.status == 403 ||
-      any_of(failed.code, {"AccessDeniedException", "UnrecognizedClientException",
-                           "ExpiredTokenException", "MissingAuthenticationTokenException",
-                           "IncompleteSignatureException", "InvalidSignatureException"}))
-    return {Code::denied, failed.text(),
-            "the credentials must be valid, and their role must permit the operation"};
-  return {Code::internal, failed.text(), {}};
+    return {Code::unavailable, failed.text(), "try again later", {}};
+  return error_of(failed);
 }
 
 bool is_known(const aws::CallError& failed) {
@@ -191,7 +186,7 @@ Result<Written> DynamoDbTables::write(const Write& write) {
   if (answer) return Written{true, {}, item_in(object_of(*answer), "Attributes")};
   const auto& failed = answer.error();
   const auto why = refusal_of(failed.code, failed.message);
-  if (!is_known(failed) || why == Refusal::none) return error_of(failed);
+  if (!is_known(failed) || why == Refusal::none) return table_error(failed);
   return Written{false, {{why, item_in(failed.body, "Item")}}};
 }
 
@@ -210,12 +205,12 @@ Result<Written> DynamoDbTables::transact(std::span<const Write> writes, std::str
   const auto answer = borrow()->writes.call("TransactWriteItems", input);
   if (answer) return Written{true, {}, {}};
   const auto& failed = answer.error();
-  if (!is_known(failed)) return error_of(failed);
+  if (!is_known(failed)) return table_error(failed);
   Written written{false, std::vector<Refused>(writes.size()), {}};
   if (failed.code != "TransactionCanceledException") {
     // Refused as a whole: throttled, or in conflict with one of which nobody says which.
     const auto why = refusal_of(failed.code, failed.message);
-    if (why == Refusal::none) return error_of(failed);
+    if (why == Refusal::none) return table_error(failed);
     for (auto& one : written.refused) one.why = why;
     return written;
   }
@@ -253,7 +248,7 @@ Result<Page> DynamoDbTables::query(const Query& query) {
   if (query.count) input["Select"] = "COUNT";
   if (query.after) input["ExclusiveStartKey"] = *query.after;
   const auto answer = borrow()->reads.call("Query", input);
-  if (!answer) return error_of(answer.error());
+  if (!answer) return table_error(answer.error());
   const auto& output = object_of(*answer);
   Page page;
   if (const auto* items = output.if_contains("Items"); items && items->is_array())
@@ -278,7 +273,7 @@ Result<std::vector<std::optional<Item>>> DynamoDbTables::get(std::span<const Key
   const auto ask = [&](json::object requests) -> Result<json::object> {
     const auto answer =
         borrow()->reads.call("BatchGetItem", {{"RequestItems", std::move(requests)}});
-    if (!answer) return error_of(answer.error());
+    if (!answer) return table_error(answer.error());
     const auto& output = object_of(*answer);
     if (const auto* responses = object_in(output, "Responses")) {
       for (const auto& of_table : *responses) {
@@ -311,7 +306,7 @@ Result<void> DynamoDbTables::append(std::string_view table, std::span<const Item
   const auto ask = [&](json::object requests) -> Result<json::object> {
     const auto answer =
         borrow()->writes.call("BatchWriteItem", {{"RequestItems", std::move(requests)}});
-    if (!answer) return error_of(answer.error());
+    if (!answer) return table_error(answer.error());
     const auto* left = object_in(object_of(*answer), "UnprocessedItems");
     return left ? *left : json::object();
   };
