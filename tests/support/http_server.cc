@@ -97,7 +97,19 @@ HttpServer::~HttpServer() {
 
 int HttpServer::connections() const {
   const std::lock_guard lock(mutex_);
-  return static_cast<int>(connections_.size());
+  return accepted_;
+}
+
+void HttpServer::remove_those_over() {
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    if (!at->over) {
+      ++at;
+      continue;
+    }
+    at->thread.join();
+    close(at->socket);
+    at = connections_.erase(at);
+  }
 }
 
 void HttpServer::accept_all() {
@@ -110,13 +122,16 @@ void HttpServer::accept_all() {
     }
     const int yes = 1;
     setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    const int number = static_cast<int>(connections_.size()) + 1;
-    connections_.push_back({socket, {}});
-    connections_.back().thread = std::thread([this, socket, number] { serve(socket, number); });
+    remove_those_over();
+    const int number = ++accepted_;
+    auto& connection = connections_.emplace_back();
+    connection.socket = socket;
+    connection.thread = std::thread([this, &connection, number] { serve(connection, number); });
   }
 }
 
-void HttpServer::serve(int socket, int number) {
+void HttpServer::serve(Connection& connection, int number) {
+  const int socket = connection.socket;
   std::string buffer;
   HttpRequest request;
   while (read_request(socket, buffer, request)) {
@@ -133,6 +148,8 @@ void HttpServer::serve(int socket, int number) {
     request = {};
   }
   shutdown(socket, SHUT_RDWR);
+  const std::lock_guard lock(mutex_);
+  connection.over = true;
 }
 
 int closed_port() {

@@ -48,15 +48,18 @@ class HttpServer {
   struct Connection {
     int socket;
     std::thread thread;
+    bool over = false;
   };
+  void remove_those_over();
   void accept_all();
-  void serve(int socket, int number);
+  void serve(Connection& connection, int number);
 
   Handler handler_;
   int port_ = 0;
   int listener_ = -1;
   mutable std::mutex mutex_;
   bool stopping_ = false;
+  int accepted_ = 0;
   std::list<Connection> connections_;
   std::thread acceptor_;
 };
