@@ -4,7 +4,6 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <utility>
@@ -190,28 +189,32 @@ class AlarmNotifier::Function final : public Target {
 
 class AlarmNotifier::Log final : public Target {
  public:
-  Log() : Target("log") {}
+  explicit Log(const Options& options) : Target("log"), log_(options.log) {}
 
  private:
   Result<std::size_t> send(std::span<const Alarm> alarms) override {
     for (const auto& alarm : alarms)
-      spdlog::error("alarm {}: {} (labourer {}, task {})", cloud::name(alarm.kind), alarm.message,
-                    alarm.labourer_id.empty() ? "-" : alarm.labourer_id,
-                    alarm.task_id.empty() ? "-" : alarm.task_id);
+      log_(fmt::format("alarm {}: {} (labourer {}, task {})", cloud::name(alarm.kind),
+                       alarm.message, alarm.labourer_id.empty() ? "-" : alarm.labourer_id,
+                       alarm.task_id.empty() ? "-" : alarm.task_id));
     return alarms.size();
   }
+
+  const std::function<void(const std::string&)> log_;
 };
 
 AlarmNotifier::AlarmNotifier(Options options) {
   if (!options.topic_arn.empty()) targets_.push_back(std::make_unique<Topic>(options));
   if (!options.function.empty()) targets_.push_back(std::make_unique<Function>(options));
-  if (targets_.empty()) targets_.push_back(std::make_unique<Log>());
+  if (options.log) targets_.push_back(std::make_unique<Log>(options));
 }
 
 AlarmNotifier::~AlarmNotifier() = default;
 
 Result<void> AlarmNotifier::notify(std::span<const Alarm> alarms, const std::stop_token& stop) {
   const std::lock_guard lock(mutex_);
+  if (targets_.empty() && !alarms.empty())
+    return Error{Code::invalid, "nothing is configured that could get alarms", "name a topic", {}};
   std::string failed;
   for (const auto& target : targets_)
     if (const auto sent = target->send_fresh(alarms, stop); !sent)

@@ -2,6 +2,7 @@
 // Where alarms go on AWS: a topic of SNS, a function.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -20,15 +21,17 @@ namespace sosw::cloud {
 // To the function an asynchronous event, for as many alarms as fit into 256 KB:
 //   {"text": "sosw: 2 alarms\n...", "alarms": [{"number": 7, "kind": "dead_task",
 //    "labourer_id": ..., "task_id": ..., "message": ..., "at": "2026-11-24T08:00:00Z"}, ...]}
-// Both are tried; when one fails the error says which, and as long as this object lives the next
+// All are tried; when one fails the error says which, and as long as this object lives the next
 // call sends to each only what that has not got yet. (An alarm with the number 0 is known to none:
-// such a one may come twice.) Without topic and function the alarms go to the log.
+// such a one may come twice.) Without any target each call is an error.
 class AlarmNotifier final : public engine::Notifier {
  public:
   struct Options {
     aws::ClientOptions client{};  // `region`: of the function; the topic's is that of its ARN
     std::string topic_arn{};      // empty: none
     std::string function{};       // name or ARN; empty: none
+    // The log of the program, a line for each alarm; none: not there. It always succeeds.
+    std::function<void(const std::string& line)> log{};
     // SNS takes 100 characters of ASCII.
     std::string dead_task_subject = "``sosw`` Dead Task";
     std::string subject = "``sosw`` Info";  // of all other alarms: `sns_config.subject`

@@ -3,7 +3,6 @@
 #include "cloud/config_documents.h"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -44,9 +43,10 @@ Result<json::object> ConfigDocuments::config(std::string_view name) {
       known = known_.insert_or_assign(std::string(name), Known{*std::move(found), now}).first;
     } else if (known == known_.end()) {
       return found.error();
-    } else {
-      spdlog::warn("the configuration '{}' is that of {} seconds ago: {}", name,
-                   epoch_seconds(now) - epoch_seconds(known->second.asked), found.error().text());
+    } else if (options_.warn) {
+      options_.warn(fmt::format("the configuration '{}' is that of {} seconds ago: {}", name,
+                                epoch_seconds(now) - epoch_seconds(known->second.asked),
+                                found.error().text()));
     }
   }
   if (known->second.document) return *known->second.document;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -16,7 +17,7 @@
 namespace sosw::cloud {
 
 // A document that was had is given again for `ttl`; then it is asked for anew, and when that fails,
-// for whatever reason, the old one is given and a line in the log says so. That there is none is an
+// for whatever reason, the old one is given and `warn` is told. That there is none is an
 // answer as any other, and `not_found`. A document that was never had, and cannot be had now, is an
 // error: `denied` (no permission), `unavailable` (no connection, throttled), `invalid` (no such
 // table; no JSON object).
@@ -29,6 +30,7 @@ class ConfigDocuments final : public engine::ConfigSource {
                                      // config_value: JSON
     std::string env = "production";  // of the rows that are read; in tests "dev"
     std::chrono::seconds ttl{60};
+    std::function<void(const std::string& line)> warn{};  // for the log of the program
   };
   // `clock` outlives it.
   ConfigDocuments(Options options, const engine::Clock& clock);

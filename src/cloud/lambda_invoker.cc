@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -40,8 +41,7 @@ std::string reason_of(const std::string& function, const aws::InvokeResult& resu
 
 }  // namespace
 
-LambdaInvoker::LambdaInvoker(Options options)
-    : options_(std::move(options)), lambda_(options_.client) {}
+LambdaInvoker::LambdaInvoker(Options options) : options_(std::move(options)) {}
 
 std::vector<Invoked> LambdaInvoker::invoke(std::span<const engine::Invocation> invocations) {
   std::vector<aws::Invocation> asked;
@@ -50,10 +50,18 @@ std::vector<Invoked> LambdaInvoker::invoke(std::span<const engine::Invocation> i
     asked.push_back({.function = one.labourer->arn.empty() ? one.labourer->id : one.labourer->arn,
                      .payload = one.payload,
                      .timeout = options_.client.timeout});
-  std::vector<aws::InvokeResult> results;
+  auto lambda = [&]() -> std::unique_ptr<aws::Lambda> {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return nullptr;
+    auto taken = std::move(idle_.back());
+    idle_.pop_back();
+    return taken;
+  }();
+  if (!lambda) lambda = std::make_unique<aws::Lambda>(options_.client);
+  const auto results = lambda->invoke_all(asked, std::max<std::size_t>(options_.most_in_flight, 1));
   {
     const std::lock_guard lock(mutex_);
-    results = lambda_.invoke_all(asked, std::max<std::size_t>(options_.most_in_flight, 1));
+    idle_.push_back(std::move(lambda));
   }
   std::vector<Invoked> answers;
   answers.reserve(results.size());

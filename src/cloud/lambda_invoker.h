@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <span>
 #include <string_view>
@@ -32,15 +33,14 @@ class LambdaInvoker final : public engine::Invoker {
   };
   explicit LambdaInvoker(Options options);
 
-  // Calls from several threads go one after the other.
   std::vector<engine::Invoked> invoke(std::span<const engine::Invocation> invocations) override;
   int free_slots(const Labourer&) override { return -1; }
   bool running(std::string_view, std::string_view) override { return false; }
 
  private:
   const Options options_;
-  std::mutex mutex_;  // of what follows
-  aws::Lambda lambda_;
+  std::mutex mutex_;                                // of what follows
+  std::vector<std::unique_ptr<aws::Lambda>> idle_;  // as many as there were calls at a time
 };
 
 }  // namespace sosw::cloud
