@@ -2,6 +2,7 @@
 # The libraries under sosw::sosw, each in two forms: shared for a program that stays on this machine, and as archives for one that
 # is linked whole (its property SOSW_STATIC is true: sosw_package_lambda() sets it).
 #   sosw::json sosw::curl sosw::crypto sosw::pugixml
+# and, for the engine and where they were found before: sosw::fmt sosw::spdlog
 include_guard(GLOBAL)
 
 set(SOSW_STATIC_MISSING)
@@ -41,4 +42,15 @@ sosw_two_forms(crypto OpenSSL::Crypto crypto)
 sosw_two_forms(pugixml pugixml::pugixml pugixml)
 if(SOSW_STATIC_MISSING)
   set(SOSW_STATIC_LIBRARIES)
+endif()
+
+# Of these there are no archives. The target sosw_static_fmt compiles fmt itself; what uses spdlog is in no static program.
+foreach(name fmt spdlog)
+  if(TARGET ${name}::${name})
+    sosw_two_forms(${name} ${name}::${name})
+  endif()
+endforeach()
+if(TARGET sosw::fmt)
+  set_property(TARGET sosw::fmt PROPERTY INTERFACE_LINK_LIBRARIES
+    "$<IF:$<BOOL:$<TARGET_PROPERTY:SOSW_STATIC>>,sosw_static_fmt,fmt::fmt>")
 endif()

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: MIT
+// See essential.h.
+#include "cli/essential.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "aws/lambda.h"
+#include "cloud/alarm_notifier.h"
+#include "cloud/audit_log.h"
+#include "cloud/cloudwatch_metrics.h"
+#include "cloud/config_documents.h"
+#include "cloud/dynamodb_tables.h"
+#include "cloud/fleet_config.h"
+#include "cloud/functions.h"
+#include "cloud/lambda_invoker.h"
+#include "cloud/queue_files.h"
+#include "core/json_text.h"
+#include "sdk/environment.h"
+#include "sosw/errors.h"
+#include "sosw/helpers.h"
+#include "sosw/logging.h"
+
+namespace sosw::cli {
+namespace {
+
+using cloud::Essential;
+using cloud::RunReport;
+
+constexpr double kMargin = 10;  // s before the end of a run in which nothing new is begun
+constexpr std::size_t kLanes = 8;
+constexpr std::array kEssentials = {Essential::scheduler, Essential::orchestrator,
+                                    Essential::scavenger, Essential::worker_assistant};
+
+std::uint64_t random_number() {
+  thread_local std::mt19937_64 numbers{(std::uint64_t{std::random_device{}()} << 32) ^
+                                       std::random_device{}()};
+  return numbers();
+}
+
+std::string random_name() {
+  std::random_device device;  // never twice in any two processes
+  std::string name;
+  for (int i = 0; i < 4; ++i) name += fmt::format("{:08x}", device());
+  return name;
+}
+
+void sleep_s(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+// Up to 50 ms, twice as long with each round.
+void pause(int round) {
+  const auto longest = std::uint64_t{50'000} << std::clamp(round - 1, 0, 6);
+  std::this_thread::sleep_for(std::chrono::microseconds(random_number() % longest));
+}
+
+void warn(const std::string& line) { log(LogLevel::warning, line); }
+
+// Thrown to the runtime: what is wrong with the event, or what may work later.
+[[noreturn]] void raise(const Error& error) {
+  if (error.code == Code::invalid || error.code == Code::not_found) throw ValueError(error.text());
+  throw RuntimeError(error.text());
+}
+
+// By which each message of the event is known when it comes again: its id at SQS or SNS, that of
+// EventBridge, else of the invocation, which Lambda's own repeats share.
+std::vector<std::string> keys_of(const json::object& event, const json::array& messages,
+                                 const std::string& request_id) {
+  std::vector<std::string> keys;
+  const auto* records = event.if_contains("Records");
+  const bool all =
+      records != nullptr && records->is_array() && records->get_array().size() == messages.size();
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    std::string key = messages.size() == 1 ? request_id : fmt::format("{}/{}", request_id, i);
+    const auto take = [&](const json::value* id) {
+      if (id != nullptr && id->is_string() && !id->get_string().empty())
+        key = std::string(id->get_string());
+    };
+    if (all && records->get_array()[i].is_object()) {
+      const auto& record = records->get_array()[i].get_object();
+      take(record.if_contains("messageId"));
+      if (const auto* sns = record.if_contains("Sns"); sns != nullptr && sns->is_object())
+        take(sns->get_object().if_contains("MessageId"));
+    }
+    if (messages[i].is_object()) take(messages[i].get_object().if_contains("id"));
+    keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+bool asks_to_continue(const json::value& message) {
+  const auto* object = message.if_object();
+  const auto* flag = object ? object->if_contains("continue_jobs") : nullptr;
+  return flag != nullptr && *flag == json::value(true);
+}
+
+// The queue file of the original that an event is about; empty: of none.
+std::string file_in(const json::value& message) {
+  const auto* object = message.if_object();
+  const auto* name = object ? object->if_contains("file_name") : nullptr;
+  if (name == nullptr || !name->is_string()) return {};
+  const std::string_view path = name->get_string();
+  return std::string(path.substr(path.rfind('/') + 1));
+}
+
+}  // namespace
+
+Result<Essential> chosen_essential(std::string_view handler, std::string_view function) {
+  for (const auto text : {handler.substr(0, handler.find('.')), function}) {
+    for (const Essential one : kEssentials)
+      if (text.find(cloud::name_of(one)) != text.npos) return one;
+  }
+  return invalid(
+      fmt::format("nothing says which Essential this is: the handler is '{}', the function '{}'",
+                  handler, function),
+      "set the handler of the function to sosw_scheduler, sosw_orchestrator, sosw_scavenger or "
+      "sosw_worker_assistant");
+}
+
+json::object report_of(Essential essential, const RunReport& run, std::size_t configured,
+                       Time began, Time ended) {
+  const std::pair<const char*, std::int64_t> counts[] = {
+      {"looks", run.looks},       {"rows_made", run.rows_made},    {"started", run.started},
+      {"archived", run.archived}, {"expired", run.expired},        {"retried", run.retried},
+      {"dead", run.dead},         {"alarms_sent", run.alarms_sent}};
+  json::array metrics;
+  json::object out = {{"essential", cloud::name_of(essential)}};
+  const auto metric = [&](const char* name, const char* unit) {
+    metrics.push_back({{"Name", name}, {"Unit", unit}});
+  };
+  for (const auto& [name, count] : counts) {
+    out[name] = count;
+    metric(name, "Count");
+  }
+  out["skipped_count"] = run.skipped.size();
+  metric("skipped_count", "Count");
+  out["labourers"] = configured;
+  metric("labourers", "Count");
+  out["duration_ms"] = std::chrono::round<std::chrono::milliseconds>(ended - began).count();
+  metric("duration_ms", "Milliseconds");
+  out["more"] = run.more;
+  out["failed"] = run.failed;
+  json::array skipped;
+  for (const auto& one : run.skipped) {
+    json::object entry = {{"reason", one.reason}};
+    if (!one.labourer_id.empty()) entry["labourer_id"] = one.labourer_id;
+    skipped.push_back(std::move(entry));
+  }
+  if (!skipped.empty()) out["skipped"] = std::move(skipped);
+  out["_aws"] = {
+      {"Timestamp",
+       std::chrono::duration_cast<std::chrono::milliseconds>(ended.time_since_epoch()).count()},
+      {"CloudWatchMetrics",
+       json::array{{{"Namespace", "sosw"},
+                    {"Dimensions", json::array(1, json::array(1, "essential"))},
+                    {"Metrics", std::move(metrics)}}}}};
+  return out;
+}
+
+// ------------------------------------------------------------------------------------------------
+
+struct EssentialFunction::State {
+  // What is made anew when the configuration has changed.
+  struct Wired {
+    Wired(Essential essential, cloud::FleetConfig given, std::string function,
+          const engine::Clock& clock)
+        : config(std::move(given)),
+          tables({.client = {}, .pause = pause}),
+          store(tables, options_of(essential, config)),
+          audit(tables, {.table = config.audit_table, .author = std::move(function), .warn = warn}),
+          invoker({}),
+          metrics({.defaults = config.default_metric_values}),
+          notifier(targets_of(config)),
+          functions({}, clock),
+          essentials(
+              {store, store, invoker, metrics, notifier, clock, config.audit ? &audit : nullptr},
+              settings_of(config)) {
+      if (!config.queue_bucket.empty())
+        queue_files.emplace(
+            cloud::QueueFiles::Options{.bucket = config.queue_bucket,
+                                       .prefix = config.queue_prefix,
+                                       .take_locked = config.take_locked_queue_files});
+    }
+
+    static cloud::TableStore::Options options_of(Essential essential,
+                                                 const cloud::FleetConfig& config) {
+      auto options = config.tasks.tables;
+      options.holder = random_name();
+      options.nonce = random_name();
+      options.leaves_letters = essential == Essential::worker_assistant;
+      options.pause = pause;
+      options.warn = warn;
+      return options;
+    }
+    static cloud::AlarmNotifier::Options targets_of(const cloud::FleetConfig& config) {
+      cloud::AlarmNotifier::Options options;
+      options.topic_arn = config.alarm_topic;
+      options.function = config.alarm_function;
+      if (!config.alarm_subject.empty()) options.subject = config.alarm_subject;
+      options.log = [](const std::string& line) { log(LogLevel::error, line); };
+      return options;
+    }
+    static cloud::Essentials::Settings settings_of(const cloud::FleetConfig& config) {
+      cloud::Essentials::Settings settings;
+      settings.orchestrator = config.orchestrator;
+      settings.orchestrator.claim_batch = 96;  // what is claimed must start within a second
+      settings.scavenger = config.scavenger;
+      settings.task_manager = config.tasks.durations;
+      settings.scheduler = config.scheduler;
+      settings.lanes = std::clamp<std::size_t>(config.labourers.size(), 1, kLanes);
+      settings.sleep = sleep_s;
+      return settings;
+    }
+
+    const cloud::FleetConfig config;
+    cloud::DynamoDbTables tables;
+    cloud::TableStore store;
+    cloud::AuditLog audit;
+    cloud::LambdaInvoker invoker;
+    cloud::CloudWatchMetrics metrics;
+    cloud::AlarmNotifier notifier;
+    cloud::Functions functions;
+    cloud::Essentials essentials;
+    std::optional<cloud::QueueFiles> queue_files;
+  };
+
+  State(Essential which, const engine::Clock& the_clock)
+      : essential(which),
+        clock(the_clock),
+        function(sdk::environment("AWS_LAMBDA_FUNCTION_NAME")),
+        documents(options_of_documents(), the_clock) {}
+
+  static cloud::ConfigDocuments::Options options_of_documents() {
+    cloud::ConfigDocuments::Options options;
+    if (sdk::in_test()) {
+      options.table = "autotest_config";
+      options.env = "dev";
+    }
+    if (const auto table = sdk::environment("SOSW_CONFIG_TABLE"); !table.empty())
+      options.table = table;
+    if (sdk::environment("SOSW_CONFIG_SOURCE") == "SSM")
+      options.source = cloud::ConfigDocuments::Options::Source::ssm;
+    options.warn = warn;
+    return options;
+  }
+
+  json::object document(const std::string& name) {
+    auto found = documents.config(name);
+    if (found) return *std::move(found);
+    // To work with other settings than the stored ones would be worse.
+    if (found.error().code != Code::not_found) raise(found.error());
+    return {};
+  }
+
+  // As configured now.
+  Wired& wired() {
+    std::vector<json::object> now;
+    now.push_back(document("sosw_essential_config"));
+    now.push_back(
+        document((function.empty() ? fmt::format("sosw_{}", cloud::name_of(essential)) : function) +
+                 "_config"));
+    if (wired_ && now == as_configured_) return *wired_;
+    auto config = cloud::read_fleet_config(now);
+    if (!config) raise(config.error());
+    for (const auto& warning : config->tasks.warnings) warn(warning);
+    if (config->labourers.empty())
+      log(LogLevel::error,
+          fmt::format("no labourer is configured: neither sosw_essential_config nor {}_config "
+                      "has `task_config.labourers`",
+                      function));
+    wired_.emplace(essential, *std::move(config), function, clock);
+    as_configured_ = std::move(now);
+    check();
+    return *wired_;
+  }
+
+  // Only tells: what is missing may not be needed by this event, and what is needed fails by
+  // itself.
+  void check() {
+    auto& one = *wired_;
+    const auto missing =
+        cloud::self_check(one.tables, essential, one.config.tasks.tables,
+                          one.config.audit ? std::string_view(one.config.audit_table) : "");
+    for (const auto& line : missing) log(LogLevel::error, "self-check: " + line);
+    if (essential == Essential::scavenger && one.config.alarm_topic.empty() &&
+        one.config.alarm_function.empty())
+      warn(
+          "nobody is told of dead tasks but this log: set `sns_config.recipient` or "
+          "`alarm_function`");
+  }
+
+  const Essential essential;
+  const engine::Clock& clock;
+  const std::string function;
+  cloud::ConfigDocuments documents;
+
+ private:
+  std::vector<json::object> as_configured_;
+  std::optional<Wired> wired_;
+};
+
+namespace {
+
+Essential chosen_or_throw() {
+  const auto chosen =
+      chosen_essential(sdk::environment("_HANDLER"), sdk::environment("AWS_LAMBDA_FUNCTION_NAME"));
+  if (!chosen) throw ValueError(chosen.error().text());
+  return *chosen;
+}
+
+// Files that a Scheduler of the original has left become jobs. `only`: the name of one; empty: all
+// that wait.
+void take_over_files(cloud::QueueFiles& files, engine::TaskStore& store, const std::string& only,
+                     std::int64_t make_now, Time now, RunReport& run) {
+  const auto waiting = files.waiting(now);
+  if (!waiting) return run.skip({}, "queue files: " + waiting.error().text());
+  for (const auto& file : *waiting) {
+    if (!file.remark.empty()) run.skip({}, fmt::format("{}: {}", file.name, file.remark));
+    if (!file.take || (!only.empty() && file.name != only)) continue;
+    const auto content = files.read(file);
+    if (!content) {
+      run.skip({}, fmt::format("{}: {}", file.name, content.error().text()));
+      continue;
+    }
+    bool all = true;
+    for (const auto& job : content->jobs) {
+      if (const auto accepted = store.accept(job, make_now, now))
+        continue;
+      else
+        run.skip(job.labourer_id, fmt::format("{}: {}", file.name, accepted.error().text()));
+      all = false;
+    }
+    if (!all) continue;  // it stays, and its jobs are known when it is read again
+    if (const auto done = files.finish(file, content->refused); !done)
+      run.skip({}, fmt::format("{}: {}", file.name, done.error().text()));
+  }
+}
+
+}  // namespace
+
+EssentialFunction::EssentialFunction(const engine::Clock* clock)
+    : state_(std::make_unique<State>(chosen_or_throw(), *clock)) {}
+EssentialFunction::~EssentialFunction() = default;
+
+json::value EssentialFunction::operator()(const json::object& event) {
+  const Time began = state_->clock.now();
+  auto& wired = state_->wired();
+  wired.audit.invoked(context().aws_request_id, context().log_stream_name);
+  const auto& config = wired.config;
+  const double left_s = std::chrono::duration<double>(context().remaining_time()).count();
+  const auto within = [&](double most_s) {
+    return after(began, std::min(most_s, left_s - std::min(kMargin, left_s / 4)));
+  };
+
+  RunReport run;
+  for (const Error& bad : config.tasks.bad_labourers) run.skip({}, bad.text());
+  std::optional<Error> failed;
+  json::array answers;
+  const auto messages = unwrap_event_recursively(event);
+  switch (state_->essential) {
+    case Essential::orchestrator: {
+      engine::Labourers labourers = config.labourers;
+      for (auto& problem : wired.functions.register_labourers(labourers)) run.skip({}, problem);
+      run.add(wired.essentials.orchestrate(labourers, within(config.run_s)));
+      break;
+    }
+    case Essential::scavenger: {
+      engine::Labourers labourers = config.labourers;
+      for (auto& problem : wired.functions.register_labourers(labourers)) run.skip({}, problem);
+      run.add(wired.essentials.scavenge(labourers, within(config.run_s)));
+      break;
+    }
+    case Essential::scheduler: {
+      const auto keys = keys_of(event, messages, context().aws_request_id);
+      for (std::size_t i = 0; i < messages.size(); ++i) {
+        const auto file = file_in(messages[i]);
+        if (asks_to_continue(messages[i]) || !file.empty()) {
+          if (!file.empty() && wired.queue_files)
+            take_over_files(*wired.queue_files, wired.store, file, config.scheduler.make_now, began,
+                            run);
+          answers.push_back(json::object());
+          continue;
+        }
+        const auto accepted = wired.essentials.schedule(config.labourers, messages[i], keys[i]);
+        if (!accepted) {
+          failed = accepted.error();
+          continue;
+        }
+        answers.push_back({{"job_id", accepted->job_id},
+                           {"tasks", accepted->rows},
+                           {"already", accepted->already}});
+        run.rows_made += accepted->made;
+      }
+      if (wired.queue_files)
+        take_over_files(*wired.queue_files, wired.store, {}, config.scheduler.make_now, began, run);
+      run.add(wired.essentials.continue_jobs(config.labourers, within(left_s)));
+      for (auto& answer : answers) answer.get_object()["rows_made"] = run.rows_made;
+      if (run.more && run.rows_made > 0) {
+        aws::Lambda lambda(std::nullopt, region(), {});
+        const auto next =
+            lambda.invoke({.function = state_->function, .payload = R"({"continue_jobs": true})"});
+        if (next.outcome != aws::Outcome::accepted)
+          run.skip({}, fmt::format("the rest of the rows waits for the next run of an Essential: "
+                                   "this function cannot invoke itself: {}",
+                                   next.error_message));
+      }
+      break;
+    }
+    case Essential::worker_assistant:
+      for (const auto& message : messages) {
+        auto answer = wired.essentials.assist(config.labourers, message);
+        if (!answer)
+          failed = answer.error();
+        else
+          answers.push_back(*std::move(answer));
+      }
+      break;
+  }
+  // A report for each report would cost more than it tells.
+  if (state_->essential != Essential::worker_assistant || !run.skipped.empty()) {
+    const auto line =
+        report_of(state_->essential, run, config.labourers.size(), began, state_->clock.now());
+    fmt::print("{}\n", json::serialize(line));
+  }
+  if (failed) raise(*failed);
+  if (run.failed)
+    throw RuntimeError(run.skipped.empty() ? "not all was done" : run.skipped.front().reason);
+  if (answers.empty()) return nullptr;
+  return answers.size() == 1 ? answers.front() : json::value(std::move(answers));
+}
+
+}  // namespace sosw::cli

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// One of the four Essentials as a function on AWS Lambda.
+#pragma once
+
+#include <boost/json.hpp>
+#include <memory>
+#include <string_view>
+
+#include "cloud/essentials.h"
+#include "cloud/self_check.h"
+#include "core/result.h"
+#include "engine/ports.h"
+#include "sosw/processor.h"
+
+namespace sosw::cli {
+
+// By the handler, "sosw_orchestrator" or "orchestrator.anything", else by the name of the function,
+// which contains "orchestrator". Error: invalid, with the four.
+[[nodiscard]] Result<cloud::Essential> chosen_essential(std::string_view handler,
+                                                        std::string_view function);
+
+// What an invocation did, as one line of JSON that CloudWatch reads as metrics, too (its embedded
+// metric format). `configured`: labourers.
+[[nodiscard]] json::object report_of(cloud::Essential essential, const cloud::RunReport& run,
+                                     std::size_t configured, Time began, Time ended);
+
+// Reads its configuration from the table `config` (with SOSW_CONFIG_SOURCE=SSM from parameters),
+// anew after a minute. At its first event it looks for what is missing. Events in envelopes of SNS
+// and SQS are taken out of them.
+class EssentialFunction final : public Processor {
+ public:
+  // `clock` outlives it. Throws ValueError when nothing says which Essential it is.
+  explicit EssentialFunction(const engine::Clock* clock);
+  ~EssentialFunction() override;
+
+  [[nodiscard]] json::value get_config(std::string_view) const override { return json::object(); }
+
+  // Scheduler: {"job_id": ..., "tasks": ..., "made": ...}, or {"rows_made": ...} of a
+  // {"continue_jobs": true}. WorkerAssistant: the answer. Several messages in one event: a list of
+  // these. Orchestrator and Scavenger: null. Throws when a message could not be worked on, after
+  // all of them were tried: then the event comes again, and what was done of it is not done twice.
+  json::value operator()(const json::object& event) override;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace sosw::cli
