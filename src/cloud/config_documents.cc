@@ -40,13 +40,15 @@ Result<json::object> ConfigDocuments::config(std::string_view name) {
   if (!fresh) {
     auto found = options_.source == Options::Source::table ? in_table(name) : in_ssm(name);
     if (found) {
-      known = known_.insert_or_assign(std::string(name), Known{*std::move(found), now}).first;
+      known = known_.insert_or_assign(std::string(name), Known{*std::move(found), now, now}).first;
     } else if (known == known_.end()) {
       return found.error();
-    } else if (options_.warn) {
-      options_.warn(fmt::format("the configuration '{}' is that of {} seconds ago: {}", name,
-                                epoch_seconds(now) - epoch_seconds(known->second.asked),
-                                found.error().text()));
+    } else {
+      known->second.asked = now;
+      if (options_.warn)
+        options_.warn(fmt::format("the configuration '{}' is that of {} seconds ago: {}", name,
+                                  epoch_seconds(now) - epoch_seconds(known->second.had),
+                                  found.error().text()));
     }
   }
   if (known->second.document) return *known->second.document;

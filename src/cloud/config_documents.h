@@ -17,10 +17,10 @@
 namespace sosw::cloud {
 
 // A document that was had is given again for `ttl`; then it is asked for anew, and when that fails,
-// for whatever reason, the old one is given and `warn` is told. That there is none is an
-// answer as any other, and `not_found`. A document that was never had, and cannot be had now, is an
-// error: `denied` (no permission), `unavailable` (no connection, throttled), `invalid` (no such
-// table; no JSON object).
+// for whatever reason, `warn` is told and the old one is given for another `ttl`. That there is
+// none is an answer as any other, and `not_found`. A document that was never had, and cannot be had
+// now, is an error: `denied` (no permission), `unavailable` (no connection, throttled), `invalid`
+// (no such table; no JSON object).
 class ConfigDocuments final : public engine::ConfigSource {
  public:
   struct Options {
@@ -43,7 +43,8 @@ class ConfigDocuments final : public engine::ConfigSource {
   using Found = Result<std::optional<json::object>>;  // nullopt: the source has answered: none
   struct Known {
     std::optional<json::object> document;
-    Time asked{};
+    Time had{};    // when it came
+    Time asked{};  // when it was last asked for, with or without success
   };
   [[nodiscard]] std::string place() const;  // for messages
   Found in_table(std::string_view name);

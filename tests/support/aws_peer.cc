@@ -9,7 +9,13 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view kFunctions = "/2015-03-31/functions/";
+constexpr std::string_view kFunctions = "/functions/";  // behind the date of the API
+
+// What follows it in a request to Lambda, else nothing.
+std::string_view function_path(std::string_view target) {
+  const auto at = target.find(kFunctions);
+  return at == target.npos ? std::string_view() : target.substr(at + kFunctions.size());
+}
 
 std::string decoded(std::string_view text) {
   std::string out;
@@ -91,10 +97,13 @@ AwsRequest read(const HttpRequest& request) {
   if (const auto target = request.headers.find("x-amz-target"); target != request.headers.end())
     return {target->second.substr(target->second.find('.') + 1),
             json::parse(request.body).as_object()};
-  if (!request.target.starts_with(kFunctions)) return of_form(request.body);
-  const auto name = decoded(request.target.substr(kFunctions.size()));
-  const auto function = name.substr(0, name.find('/'));
-  if (request.method == "GET") return {"GetFunctionConfiguration", {{"FunctionName", function}}};
+  const auto path = function_path(request.target);
+  if (path.empty()) return of_form(request.body);
+  const auto function = decoded(path.substr(0, path.find('/')));
+  if (request.method == "GET")
+    return {path.ends_with("/event-invoke-config") ? "GetFunctionEventInvokeConfig"
+                                                   : "GetFunctionConfiguration",
+            {{"FunctionName", function}}};
   return {"Invoke",
           {{"FunctionName", function},
            {"InvocationType", request.headers.at("x-amz-invocation-type")},
@@ -104,7 +113,7 @@ AwsRequest read(const HttpRequest& request) {
 // The Query services answer in XML, whose innermost part is what we were given.
 void wrap(HttpReply& reply, const HttpRequest& original, const std::string& operation) {
   const bool query =
-      !original.headers.contains("x-amz-target") && !original.target.starts_with(kFunctions);
+      !original.headers.contains("x-amz-target") && function_path(original.target).empty();
   if (query && reply.status == 200)
     reply.body = "<" + operation + "Response><" + operation + "Result>" + reply.body + "</" +
                  operation + "Result></" + operation + "Response>";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // AWS in this process: a server on loopback that answers by operation and keeps what it was asked,
-// in boto3's shapes. It knows the JSON and the Query services, and of Lambda Invoke and
-// GetFunctionConfiguration.
+// in boto3's shapes. It knows the JSON and the Query services, and of Lambda Invoke,
+// GetFunctionConfiguration and GetFunctionEventInvokeConfig.
 #pragma once
 
 #include <boost/json.hpp>
