@@ -183,6 +183,9 @@ class Processor {
   // Null outside of an invocation.
   [[nodiscard]] const boost::json::object* current_event() const { return event_; }
 
+  // What the runtime asks before a call. At false there is none: the invocation ends with success
+  // and null.
+  [[nodiscard]] virtual bool may_run(const boost::json::object& event);
   // What the runtime does when a call has returned, or thrown. A class of its own calls its base's.
   virtual void succeeded(const boost::json::object& event);
   virtual void failed(const boost::json::object& event, std::string_view error_type,

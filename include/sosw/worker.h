@@ -28,7 +28,20 @@ namespace sosw {
 // 300 KB together are cut, the largest first. Of the figures those named `total_*` are not sent.
 //
 // The WorkerAssistant is the function named by `sosw_worker_assistant_lambda` in the config, else
-// by the environment variable of that name, else "sosw_worker_assistant". With an object
+// by the environment variable of that name, else "sosw_worker_assistant".
+//
+// Lambda may deliver an event twice, or late. So the runtime asks the WorkerAssistant before a call
+// for a task with a `claim` whether this run of it may start: one request for each task. When the
+// claim is over, or another run of it has begun, there is no call: the invocation ends with success
+// and a line in the log, and nothing is reported. An answer is waited for at most 10 seconds and a
+// quarter of the time that is left, three times. When nobody can be asked then, the call is made,
+// with a warning: what runs twice is less bad than what never runs. So it is, without asking for
+// 15 minutes, when the WorkerAssistant does not know the question (that of sosw in Python), and for
+// siblings, which go on with a claim that has been started. Nobody asks with `start_fence: false`
+// in the config, as it suits a function whose MaximumRetryAttempts are 0, or with the environment
+// variable SOSW_START_FENCE=off, which `sosw run` sets, for it delivers nothing twice.
+//
+// With an object
 // `meta_handler_config` in the config each report leaves a row of MetaHandler, "completed" or
 // "failed".
 class Worker : public Processor {
@@ -48,6 +61,7 @@ class Worker : public Processor {
   void mark_task_as_failed(const boost::json::value& task_id);
 
  protected:
+  [[nodiscard]] bool may_run(const boost::json::object& event) override;
   void succeeded(const boost::json::object& event) override;
   void failed(const boost::json::object& event, std::string_view error_type,
               std::string_view error_message) override;

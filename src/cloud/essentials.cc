@@ -250,7 +250,10 @@ Result<json::object> Essentials::assist(const engine::Labourers& labourers,
         if (!exchanged) return exchanged.error();
         return exchanged->reported.front();
       },
-      ports_.clock, ports_.audit);
+      ports_.clock, ports_.audit,
+      [&](std::string_view task_id, std::string_view claim, std::string_view run) {
+        return ports_.tables.start(task_id, claim, run);
+      });
   return assistant.call(event);
 }
 

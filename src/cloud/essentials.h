@@ -76,7 +76,7 @@ class Essentials {
   // See Scheduler::schedule(). Most rows are made by continue_jobs().
   Result<engine::Accepted> schedule(const engine::Labourers& labourers, const json::value& event,
                                     std::string key);
-  // One report of a worker: see WorkerAssistant::call().
+  // One report of a worker, or its question whether it may start: see WorkerAssistant::call().
   Result<json::object> assist(const engine::Labourers& labourers, const json::value& event);
 
   [[nodiscard]] engine::TaskManager& task_manager() { return task_manager_; }

@@ -187,6 +187,26 @@ TEST_F(EssentialsOnTables, FailWhileAlarmsCannotBeDelivered) {
   EXPECT_EQ(essentials().scavenge(labourers_, in(50)).alarms_sent, 1);
 }
 
+// Lambda delivers twice, and late.
+TEST_F(EssentialsOnTables, LetOneRunOfAClaimStartAndNoneThatIsOver) {
+  schedule(1);
+  (void)essentials().orchestrate(labourers_, clock_.now());
+  ASSERT_THAT(invoker_.calls(), SizeIs(1));
+  const auto call = invoker_.calls()[0];
+  const auto start = [&](const char* run) {
+    const auto answer = essentials().assist(
+        labourers_,
+        {{"action", "start"}, {"task_id", call.task_id}, {"claim", call.claim}, {"run", run}});
+    EXPECT_TRUE(answer) << answer.error().text();
+    return answer && answer->at("start").as_bool();
+  };
+  EXPECT_TRUE(start("a"));
+  EXPECT_FALSE(start("b"));
+  EXPECT_TRUE(start("a")) << "its answer was lost";
+  complete(1);
+  EXPECT_FALSE(start("a"));
+}
+
 TEST_F(EssentialsOnTables, TellWhatIsWrongWithAReport) {
   const auto answer = essentials().assist(labourers_, json::object{{"task_id", "t"}});
   ASSERT_FALSE(answer);

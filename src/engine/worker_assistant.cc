@@ -9,6 +9,38 @@
 namespace sosw::engine {
 namespace {
 
+constexpr std::string_view kStart = "start";
+constexpr const char* kKnown = "known actions: mark_task_as_completed, mark_task_as_failed, start";
+
+Result<std::string> action_of(const json::value& event) {
+  const auto* object = event.if_object();
+  if (object == nullptr) {
+    return invalid("WorkerAssistant: the event is not a JSON object",
+                   R"(send {"action": "mark_task_as_completed", "task_id": "..."})");
+  }
+  const json::value* action = object->if_contains("action");
+  if (action == nullptr) {  // the original's getter takes the plural with one element too
+    const json::value* actions = object->if_contains("actions");
+    if (actions != nullptr && actions->is_array() && actions->get_array().size() == 1)
+      action = &actions->get_array()[0];
+  }
+  if (action == nullptr || !action->is_string())
+    return invalid("WorkerAssistant: the event has no `action`", kKnown);
+  return std::string(std::string_view(action->get_string()));
+}
+
+// A parameter that the action can not do without.
+Result<std::string> text_of(const json::object& event, std::string_view key,
+                            std::string_view action) {
+  const json::value* found = event.if_contains(key);
+  if (found == nullptr || !found->is_string() || found->get_string().empty()) {
+    return invalid(fmt::format(
+        "WorkerAssistant: missing required parameter `{}` (text) in event for action `{}`", key,
+        action));
+  }
+  return std::string(std::string_view(found->get_string()));
+}
+
 // `stats` or `result`: an object as it is; JSON text is read first; anything else is kept under one
 // key, so that no detail can cost the completion (D-16).
 json::object details(const json::object& event, json::string_view key) {
@@ -27,49 +59,32 @@ json::object details(const json::object& event, json::string_view key) {
 }  // namespace
 
 Result<Report> WorkerAssistant::read_event(const json::value& event) {
-  const auto* object = event.if_object();
-  if (object == nullptr) {
-    return invalid("WorkerAssistant: the event is not a JSON object",
-                   R"(send {"action": "mark_task_as_completed", "task_id": "..."})");
-  }
-  const json::value* action = object->if_contains("action");
-  if (action == nullptr) {  // the original's getter takes the plural with one element too
-    const json::value* actions = object->if_contains("actions");
-    if (actions != nullptr && actions->is_array() && actions->get_array().size() == 1)
-      action = &actions->get_array()[0];
-  }
-  if (action == nullptr || !action->is_string()) {
-    return invalid("WorkerAssistant: the event has no `action`",
-                   "known actions: mark_task_as_completed, mark_task_as_failed");
-  }
+  const Result<std::string> action = action_of(event);
+  if (!action) return action.error();
   Report report;
-  const json::string& action_name = action->get_string();
-  if (action_name == "mark_task_as_completed") {
+  if (*action == "mark_task_as_completed") {
     report.kind = Report::Kind::completed;
-  } else if (action_name == "mark_task_as_failed") {
+  } else if (*action == "mark_task_as_failed") {
     report.kind = Report::Kind::failed;
   } else {
-    return invalid(
-        fmt::format("WorkerAssistant: action `{}` is not supported", std::string_view(action_name)),
-        "known actions: mark_task_as_completed, mark_task_as_failed");
+    return invalid(fmt::format("WorkerAssistant: action `{}` is not supported", *action), kKnown);
   }
-  const json::value* id = object->if_contains("task_id");
-  if (id == nullptr || !id->is_string() || id->get_string().empty()) {
-    return invalid(fmt::format(
-        "WorkerAssistant: missing required parameter `task_id` (text) in event for action `{}`",
-        std::string_view(action_name)));
-  }
-  report.task_id = std::string_view(id->get_string());
-  if (const json::value* claim = object->if_contains("claim");
+  const json::object& object = event.get_object();
+  Result<std::string> id = text_of(object, "task_id", *action);
+  if (!id) return id.error();
+  report.task_id = *std::move(id);
+  if (const json::value* claim = object.if_contains("claim");
       claim != nullptr && claim->is_string()) {
     report.claim = std::string_view(claim->get_string());
   }
-  report.stats = details(*object, "stats");
-  report.result = details(*object, "result");
+  report.stats = details(object, "stats");
+  report.result = details(object, "result");
   return report;
 }
 
 Result<json::object> WorkerAssistant::call(const json::value& event, std::string_view known_claim) {
+  if (const Result<std::string> action = action_of(event); action && *action == kStart)
+    return start(event.get_object());
   Result<Report> report = read_event(event);
   if (!report) return report.error();
   if (SOSW_GUARD(host_adds_the_claim) && report->claim.empty()) report->claim = known_claim;
@@ -86,6 +101,18 @@ Result<json::object> WorkerAssistant::call(const json::value& event, std::string
     audit_->append({&row, 1});
   }
   return json::object{{"task_id", id}, {"answer", name(reported->answer)}};
+}
+
+Result<json::object> WorkerAssistant::start(const json::object& event) const {
+  const Result<std::string> id = text_of(event, "task_id", kStart);
+  if (!id) return id.error();
+  const Result<std::string> claim = text_of(event, "claim", kStart);
+  if (!claim) return claim.error();
+  const Result<std::string> run = text_of(event, "run", kStart);
+  if (!run) return run.error();
+  const Result<bool> begins = start_ ? start_(*id, *claim, *run) : Result<bool>(true);
+  if (!begins) return begins.error();
+  return json::object{{"task_id", *id}, {"start", *begins}};
 }
 
 }  // namespace sosw::engine

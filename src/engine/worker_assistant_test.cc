@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "engine/worker_assistant.h"
 
+#include <fmt/format.h>
+
 #include "engine/engine_fixture.h"
 
 namespace sosw::engine {
@@ -47,6 +49,7 @@ TEST(WorkerAssistant, RefusesWhatIsNoReportAndSaysWhy) {
         std::pair(R"({"actions": ["a", "b"], "task_id": "t"})", "no `action`"),
         std::pair(R"({"action": "mark_task_as_failed", "task_id": ""})", "`task_id`"),
         std::pair(R"({"action": "explode", "task_id": "t"})", "`explode` is not supported"),
+        std::pair(R"({"action": "start", "task_id": "t"})", "`start` is not supported"),
         std::pair(R"({"action": "mark_task_as_failed"})", "`task_id`"),
         std::pair(R"({"action": "mark_task_as_failed", "task_id": 5})", "`task_id`")}) {
     const auto read = WorkerAssistant::read_event(json::parse(event));
@@ -54,6 +57,68 @@ TEST(WorkerAssistant, RefusesWhatIsNoReportAndSaysWhy) {
     EXPECT_EQ(read.error().code, Code::invalid);
     EXPECT_NE(read.error().message.find(says), std::string::npos) << read.error().message;
   }
+}
+
+// What `start` of the store is asked, and answers.
+class Starts {
+ public:
+  Result<bool> answer = true;
+  std::vector<std::string> asked;
+
+  Result<json::object> call(const json::value& event) {
+    const simulation::ManualClock clock;
+    WorkerAssistant assistant(
+        [](const Report&) -> Result<Reported> {
+          ADD_FAILURE() << "a question is no report";
+          return Reported{};
+        },
+        clock, nullptr,
+        [this](std::string_view task_id, std::string_view claim, std::string_view run) {
+          asked.push_back(fmt::format("{} {} {}", task_id, claim, run));
+          return answer;
+        });
+    return assistant.call(event);
+  }
+};
+
+TEST(WorkerAssistant, AsksWhetherARunMayBegin) {
+  const auto event =
+      json::parse(R"({"action": "start", "task_id": "t1", "claim": "c5", "run": "f00"})");
+  Starts starts;
+  EXPECT_EQ(*starts.call(event), (json::object{{"task_id", "t1"}, {"start", true}}));
+  starts.answer = false;
+  EXPECT_EQ(*starts.call(event), (json::object{{"task_id", "t1"}, {"start", false}}));
+  starts.answer = Error{Code::unavailable, "the table does not answer", {}};
+  const auto failed = starts.call(event);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, Code::unavailable);
+  EXPECT_EQ(failed.error().message, "the table does not answer");
+  EXPECT_EQ(starts.asked, (std::vector<std::string>{"t1 c5 f00", "t1 c5 f00", "t1 c5 f00"}));
+}
+
+TEST(WorkerAssistant, NeedsTaskClaimAndRunForAStart) {
+  for (const auto* key : {"task_id", "claim", "run"}) {
+    for (const json::value& wrong : {json::value(), json::value(7), json::value("")}) {
+      json::object event{{"action", "start"}, {"task_id", "t"}, {"claim", "c"}, {"run", "r"}};
+      event[key] = wrong;
+      Starts starts;
+      const auto refused = starts.call(event);
+      ASSERT_FALSE(refused) << key;
+      EXPECT_EQ(refused.error().code, Code::invalid);
+      EXPECT_NE(refused.error().message.find(fmt::format("`{}` (text)", key)), std::string::npos)
+          << refused.error().message;
+      EXPECT_TRUE(starts.asked.empty());
+    }
+  }
+}
+
+TEST(WorkerAssistant, LetsEveryRunBeginWhereNothingComesTwice) {
+  const simulation::ManualClock clock;
+  WorkerAssistant assistant([](const Report&) { return Result<Reported>(Reported{}); }, clock,
+                            nullptr);
+  const auto answer = assistant.call(
+      json::parse(R"({"actions": ["start"], "task_id": "t", "claim": "c", "run": "r"})"));
+  EXPECT_EQ(*answer, (json::object{{"task_id", "t"}, {"start", true}}));
 }
 
 class AssistantTest : public EngineTest {};

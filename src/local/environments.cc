@@ -46,6 +46,7 @@ std::map<std::string, std::string> variables(const LambdaHost::Options& options,
   for (const char* service : {"LAMBDA", "DYNAMODB", "GLUE"}) {
     v[fmt::format("AWS_ENDPOINT_URL_{}", service)] = endpoint;
   }
+  v["SOSW_START_FENCE"] = "off";  // nothing is delivered twice here: our workers need not ask
   v["LAMBDA_TASK_ROOT"] = f.folder;
   v["_HANDLER"] = f.handler;
   v["TZ"] = ":UTC";

@@ -315,7 +315,9 @@ void LambdaHost::State::run_jobs() {
     jobs.pop_front();
     lock.unlock();
     Result<json::value> result = (*job.function)(job.event, job.caller);
-    const bool done = static_cast<bool>(result);
+    // A worker that asks whether it may start has not told how its task ended.
+    const auto* const answer = result ? result->if_object() : nullptr;
+    const bool done = result && !(answer && answer->contains("start"));
     if (job.answer) job.answer(std::move(result));
     lock.lock();
     if (Run* run = job.reports_about.get()) {

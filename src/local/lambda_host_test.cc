@@ -582,6 +582,23 @@ TEST_F(ReportingWorker, IsNotReportedAgain) {
   EXPECT_EQ(callers_[1].claim, "c-t2");
 }
 
+// A worker that was told to ask all the same has reported nothing by it.
+TEST_F(ReportingWorker, HasNotReportedByAskingWhetherItMayStart) {
+  options_.functions["sosw_worker_assistant"] = [this](const json::value& event,
+                                                       const LambdaHost::Caller&) {
+    std::lock_guard lock(mutex_);
+    events_.push_back(event);
+    return Result<json::value>(json::object{{"task_id", event.at("task_id")}, {"start", true}});
+  };
+  add_worker();
+  start();
+  const Report report = run("t1", {{"do", "report"}, {"action", "start"}});
+  EXPECT_EQ(report.kind, Report::Kind::completed);
+  EXPECT_EQ(text(report.result, "by"), "return");
+  EXPECT_EQ(events_.at(0).at("action"), "start");
+  EXPECT_EQ(events_.at(0).at("claim"), "c-t1");
+}
+
 TEST_F(ReportingWorker, IsReportedByTheHostWhenItsReportWasLost) {
   works_ = false;
   add_worker();

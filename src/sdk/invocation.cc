@@ -107,6 +107,7 @@ json::value Invocation::run(Processor& processor, const json::object& event,
   processor.base_called_ = false;
   json::value response;
   try {
+    if (!processor.may_run(event)) return response;
     response = processor(event);
   } catch (...) {
     const auto error = describe_exception();

@@ -299,6 +299,8 @@ json::object Processor::figures() const {
   return out;
 }
 
+bool Processor::may_run(const json::object&) { return true; }
+
 void Processor::succeeded(const json::object&) {
   if (!base_called_) count("processor_calls");
 }

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -46,7 +48,83 @@ std::string problem_of(const aws::InvokeResult& answer) {
   return {};
 }
 
+// 128 bits of the system's.
+std::string new_run() {
+  std::random_device device;
+  return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
+}
+
+// Nothing: it has not said yes or no.
+std::optional<bool> said(const aws::InvokeResult& answer) {
+  if (!answer.function_error.empty()) return std::nullopt;
+  json::error_code malformed;
+  const auto parsed = json::parse(answer.payload, malformed);
+  const auto* const object = malformed ? nullptr : parsed.if_object();
+  const auto* const start = object ? object->if_contains("start") : nullptr;
+  return start && start->is_bool() ? std::optional(start->get_bool()) : std::nullopt;
+}
+
+// That of the original, in its words; or one that takes every action for another one.
+bool knows_no_start(const aws::InvokeResult& answer) {
+  return answer.function_error.empty() ||
+         answer.payload.find("ction `start` is not supported") != std::string::npos;
+}
+
 }  // namespace
+
+Reporter::Start Reporter::start(std::string_view task_id, std::string_view claim,
+                                std::chrono::system_clock::time_point deadline) {
+  if (now_() < fenceless_until_) return {};
+  const auto unknown = [&](std::string_view why) {
+    return Start{true, fmt::format("task {}: {} could not be asked whether it may start, so it is "
+                                   "run: {}",
+                                   json::serialize(json::value(task_id)), assistant_, why)};
+  };
+  if (const auto wrong = connect()) return unknown(*wrong);
+  auto payload = json::serialize(json::object{
+      {"action", "start"}, {"task_id", task_id}, {"claim", claim}, {"run", new_run()}});
+  make_utf8(payload);
+  std::string problem = "the deadline has passed";
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (tried > 0) std::this_thread::sleep_for(milliseconds(50 << tried));
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - now_());
+    if (left.count() <= 0) break;
+    const auto answer =
+        lambda_->invoke({.function = assistant_,
+                         .payload = payload,
+                         .type = aws::InvocationType::request_response,
+                         .timeout = std::clamp(left / 4, milliseconds(1), kLongestTry),
+                         // The same run gets the same answer.
+                         .repeatable = true});
+    if (answer.outcome == aws::Outcome::accepted) {
+      if (const auto allowed = said(answer)) return {*allowed, {}};
+      if (knows_no_start(answer)) {
+        fenceless_until_ = now_() + kFenceless;
+        return {true, fmt::format("{} does not know the action `start`: for {} minutes this worker "
+                                  "runs what Lambda may deliver twice (`start_fence: false` "
+                                  "keeps it from asking)",
+                                  assistant_, kFenceless.count())};
+      }
+    }
+    problem = problem_of(answer);
+    // It would be the same again.
+    if (answer.outcome == aws::Outcome::rejected_function ||
+        answer.outcome == aws::Outcome::rejected_task)
+      break;
+  }
+  return unknown(problem);
+}
+
+std::optional<std::string> Reporter::connect() {
+  if (lambda_) return std::nullopt;
+  auto found = aws::credentials_of_process().get();
+  if (auto* wrong = std::get_if<std::string>(&found)) return std::move(*wrong);
+  auto region = aws::find_region();
+  if (region.empty()) region = "us-east-1";
+  lambda_.emplace(std::nullopt, region,
+                  aws::find_endpoint(*aws::find_service("lambda"), region).url);
+  return std::nullopt;
+}
 
 std::optional<std::string> Reporter::send(Report report,
                                           std::chrono::system_clock::time_point deadline) {
@@ -55,15 +133,7 @@ std::optional<std::string> Reporter::send(Report report,
                        json::serialize(report.task_id), report.failed ? "failure" : "completion",
                        assistant_, why);
   };
-  if (!lambda_) {
-    auto found = aws::credentials_of_process().get();
-    if (auto* wrong = std::get_if<std::string>(&found)) return failure(std::move(*wrong));
-    auto region = aws::find_region();
-    if (region.empty()) region = "us-east-1";
-    lambda_.emplace(std::nullopt, region,
-                    aws::find_endpoint(*aws::find_service("lambda"), region).url);
-  }
-
+  if (const auto wrong = connect()) return failure(*wrong);
   cut_details(report.stats, report.result, kMaxDetails);
   std::string problem = "the deadline has passed";
   bool details_refused = false;
@@ -71,8 +141,7 @@ std::optional<std::string> Reporter::send(Report report,
     if (tried > 0)
       std::this_thread::sleep_for(std::min(milliseconds(50 << tried), milliseconds(500)));
     const bool last = tried == kTries;
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(deadline - std::chrono::system_clock::now());
+    const auto left = std::chrono::duration_cast<milliseconds>(deadline - now_());
     if (left.count() <= 0)
       return failure(tried == 0 ? problem : problem + "; then the deadline passed");
     if (details_refused && tried + 1 >= kTries) {

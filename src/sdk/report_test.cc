@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/json.hpp>
+#include <chrono>
 
 #include "sdk/runtime_api.h"
+#include "support/http_server.h"
+#include "support/variables.h"
 
 namespace sosw::sdk {
 namespace {
@@ -47,6 +51,39 @@ TEST(CutDetails, never_leaves_more_than_the_limit) {
     cut_details(stats, result, 120);
     EXPECT_LE(json::serialize(stats).size() + json::serialize(result).size(), 120U) << size;
   }
+}
+
+// One that is asked again as soon as it may know the action.
+TEST(Start, leaves_an_assistant_that_knows_no_start_in_peace_for_a_while) {
+  std::atomic<int> asked = 0;
+  std::atomic<bool> knows = false;
+  testing::HttpServer server([&](const testing::HttpRequest&) -> testing::HttpReply {
+    ++asked;
+    if (knows) return {.body = R"({"start":false})"};
+    return {.headers = {{"X-Amz-Function-Error", "Unhandled"}},
+            .body = R"({"errorMessage":"Action `start` is not supported"})"};
+  });
+  const testing::Variables environment({{"AWS_ENDPOINT_URL_LAMBDA", server.url()},
+                                        {"AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"},
+                                        {"AWS_SECRET_ACCESS_KEY", "secret"},
+                                        {"AWS_REGION", "eu-west-1"}});
+  auto now = std::chrono::system_clock::now();
+  Reporter reporter("assistant", [&] { return now; });
+  const auto start = [&] { return reporter.start("t", "c", now + std::chrono::minutes(1)); };
+  const auto first = start();
+  EXPECT_TRUE(first.allowed);
+  EXPECT_NE(first.unknown.find("assistant does not know the action `start`"), std::string::npos);
+  knows = true;
+  now += kFenceless - std::chrono::seconds(1);
+  const auto quiet = start();
+  EXPECT_TRUE(quiet.allowed);
+  EXPECT_EQ(quiet.unknown, "");
+  EXPECT_EQ(asked, 1);
+  now += std::chrono::seconds(1);
+  const auto later = start();
+  EXPECT_FALSE(later.allowed);
+  EXPECT_EQ(later.unknown, "");
+  EXPECT_EQ(asked, 2);
 }
 
 TEST(MakeUtf8, replaces_only_what_is_no_character) {

@@ -52,6 +52,7 @@ class Runtime : public ::testing::Test {
     set("AWS_REGION", "eu-west-1");
     set("AWS_LAMBDA_MAX_CONCURRENCY", "1");
     set("sosw_worker_assistant_lambda", "");
+    set("SOSW_START_FENCE", "off");  // as at home; the tests of it have their own
   }
 
   static void set(const char* name, const std::string& value) {
@@ -508,6 +509,200 @@ TEST_F(Runtime, cuts_large_details) {
             }),
             0);
   EXPECT_THAT(sent()[0], HasSubstr(R"j("result":{"log":"(cut: 400002 bytes)","rows":5}})j"));
+}
+
+// The start fence
+
+class Fence : public Runtime {
+ protected:
+  void SetUp() override {
+    Runtime::SetUp();
+    set("SOSW_START_FENCE", "");
+    on_invoke = [](int) { return HttpReply{.body = R"({"task_id":"t1","start":true})"}; };
+  }
+
+  // Runs the loop with a handler that counts its calls.
+  int calls(json::object config = {}) {
+    struct Counted : Worker {
+      Counted(const json::object& config, int* calls) : Worker(config), calls_(*calls) {}
+      json::value operator()(const json::object&) override { return ++calls_; }
+      int& calls_;
+    };
+    int calls = 0;
+    EXPECT_EQ(run<Counted>(config, &calls), 0);
+    return calls;
+  }
+  // Questions among what was sent, each parsed.
+  std::vector<json::object> questions() {
+    std::vector<json::object> found;
+    for (const auto& what : sent())
+      if (what.starts_with("invoke ") && what.find(R"("action":"start")") != what.npos)
+        found.push_back(json::parse(what.substr(what.find('{'))).as_object());
+    return found;
+  }
+};
+
+const char* const kClaimed = R"({"task_id":"t1","claim":"c7"})";
+
+const HttpReply kKnowsNoStart{
+    .headers = {{"X-Amz-Function-Error", "Unhandled"}},
+    .body =
+        R"({"errorMessage": "Action `start` is not supported", "errorType": "Exception", "stackTrace": []})"};
+
+TEST_F(Fence, asks_before_each_call_whether_this_run_may_start) {
+  add_event(kClaimed);
+  add_event(kClaimed);
+  EXPECT_EQ(calls(), 2);
+  const auto asked = questions();
+  ASSERT_THAT(asked, SizeIs(2));
+  std::vector<std::string> runs;
+  for (const auto& question : asked) {
+    EXPECT_EQ(question.at("task_id"), "t1");
+    EXPECT_EQ(question.at("claim"), "c7");
+    runs.emplace_back(question.at("run").as_string());
+    EXPECT_EQ(runs.back().size(), 32U);
+    EXPECT_EQ(runs.back().find_first_not_of("0123456789abcdef"), std::string::npos);
+  }
+  EXPECT_NE(runs[0], runs[1]);
+  ASSERT_THAT(sent(), SizeIs(6));
+  EXPECT_THAT(sent()[0], HasSubstr(R"("action":"start")"));
+  EXPECT_THAT(sent()[1],
+              HasSubstr(R"("action":"mark_task_as_completed","task_id":"t1","claim":"c7")"));
+  EXPECT_EQ(sent()[2], "response r1 1");
+  for (const auto& request : requests_)  // a handshake for both
+    if (request.target.starts_with("/2015")) {
+      EXPECT_EQ(request.connection, requests_[1].connection);
+    }
+}
+
+TEST_F(Fence, runs_and_reports_nothing_when_it_may_not_and_ends_with_success) {
+  on_invoke = [](int n) {
+    return HttpReply{.body = n == 1 ? R"({"start":false})" : R"({"start":true})"};
+  };
+  add_event(kClaimed);
+  add_event(R"({"task_id":"t2","claim":"c8"})");
+  ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(calls(), 1);
+  const auto log =
+      ::testing::internal::GetCapturedStderr() + ::testing::internal::GetCapturedStdout();
+  EXPECT_THAT(log, HasSubstr(R"(task "t1" is not run: its claim "c7" is over)"));
+  ASSERT_THAT(sent(), SizeIs(5));
+  EXPECT_THAT(sent()[0], HasSubstr(R"("action":"start","task_id":"t1")"));
+  EXPECT_EQ(sent()[1], "response r1 null");
+  EXPECT_THAT(sent()[2], HasSubstr(R"("action":"start","task_id":"t2")"));
+  EXPECT_THAT(sent()[3], HasSubstr(R"("action":"mark_task_as_completed","task_id":"t2")"));
+  EXPECT_EQ(sent()[4], "response r2 1");
+}
+
+TEST_F(Fence, repeats_the_same_question_until_it_has_an_answer) {
+  on_invoke = [](int n) {
+    if (n == 1) return HttpReply{.status = 500};
+    if (n == 2) return HttpReply{.then = HttpReply::Then::close, .silent = true};
+    return HttpReply{.body = R"({"start":false})"};
+  };
+  add_event(kClaimed);
+  EXPECT_EQ(calls(), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_EQ(sent()[0], sent()[1]);
+  EXPECT_EQ(sent()[0], sent()[2]);
+  EXPECT_EQ(sent()[3], "response r1 null");
+}
+
+TEST_F(Fence, runs_when_nobody_has_an_answer_after_three_tries) {
+  for (const auto& reply :
+       {HttpReply{.status = 429, .headers = {{"x-amzn-ErrorType", "TooManyRequestsException"}}},
+        HttpReply{.status = 500},
+        HttpReply{.headers = {{"X-Amz-Function-Error", "Unhandled"}},
+        .body = R"({"errorMessage":"the table is throttled"})"}}) {
+    const auto before = sent().size();
+    int asked = 0;
+    on_invoke = [&](int) { return ++asked <= 3 ? reply : HttpReply{.body = "null"}; };
+    add_event(kClaimed);
+    EXPECT_EQ(calls(), 1);
+    ASSERT_THAT(sent(), SizeIs(before + 5));
+    EXPECT_THAT(sent()[before + 2], HasSubstr(R"("action":"start")"));
+    EXPECT_THAT(sent()[before + 3], HasSubstr(R"("action":"mark_task_as_completed")"));
+  }
+}
+
+TEST_F(Fence, asks_once_where_the_answer_would_be_the_same) {
+  on_invoke = [](int n) {
+    return n == 1 ? HttpReply{.status = 403,
+                              .headers = {{"x-amzn-ErrorType", "AccessDeniedException"}}}
+                  : HttpReply{.body = "null"};
+  };
+  add_event(kClaimed);
+  ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(calls(), 1);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr() + ::testing::internal::GetCapturedStdout(),
+              HasSubstr("could not be asked whether it may start, so it is run: AccessDenied"));
+  EXPECT_THAT(questions(), SizeIs(1));
+  EXPECT_THAT(sent(), SizeIs(3));
+}
+
+TEST_F(Fence, runs_unreachable_as_it_is_and_past_the_deadline) {
+  set("AWS_ENDPOINT_URL_LAMBDA", "http://127.0.0.1:" + std::to_string(testing::closed_port()));
+  add_event(kClaimed);
+  EXPECT_EQ(calls(), 1);
+  set("AWS_ENDPOINT_URL_LAMBDA", "");
+  add_event(kClaimed, {{"Lambda-Runtime-Deadline-Ms", in_seconds(-1)}});
+  EXPECT_EQ(calls(), 1);
+  EXPECT_THAT(questions(), SizeIs(0));
+}
+
+TEST_F(Fence, does_without_where_the_assistant_is_the_originals) {
+  on_invoke = [](int n) { return n == 1 ? kKnowsNoStart : HttpReply{.body = "null"}; };
+  for (int i = 0; i < 3; ++i) add_event(kClaimed);
+  EXPECT_EQ(calls(), 3);
+  EXPECT_THAT(questions(), SizeIs(1));
+  EXPECT_THAT(sent(), SizeIs(7));  // a question, three reports, three responses
+}
+
+TEST_F(Fence, does_without_where_every_action_is_answered_alike) {
+  on_invoke = [](int) { return HttpReply{.body = "null"}; };
+  for (int i = 0; i < 2; ++i) add_event(kClaimed);
+  EXPECT_EQ(calls(), 2);
+  EXPECT_THAT(questions(), SizeIs(1));
+}
+
+TEST_F(Fence, asks_nothing_that_is_no_claim_of_a_task) {
+  for (const auto* event :
+       {R"({})", R"({"claim":"c7"})", R"({"task_id":"t1"})", R"({"task_id":"t1","claim":""})",
+        R"({"task_id":"t1","claim":null})", R"({"task_id":5,"claim":"c7"})",
+        R"({"task_id":"t1","claim":"c7","sosw_sibling_depth":1})"})
+    add_event(event);
+  EXPECT_EQ(calls(), 7);
+  EXPECT_THAT(questions(), SizeIs(0));
+  add_event(kClaimed);
+  EXPECT_EQ(run<Standalone>(), 0);
+  EXPECT_THAT(questions(), SizeIs(0));
+}
+
+TEST_F(Fence, is_off_by_the_configuration_or_the_environment) {
+  add_event(kClaimed);
+  EXPECT_EQ(calls({{"start_fence", false}}), 1);
+  set("SOSW_START_FENCE", "off");
+  add_event(kClaimed);
+  EXPECT_EQ(calls({{"start_fence", true}}), 1);
+  EXPECT_THAT(questions(), SizeIs(0));
+  set("SOSW_START_FENCE", "on");
+  add_event(kClaimed);
+  EXPECT_EQ(calls({{"start_fence", true}}), 1);
+  EXPECT_THAT(questions(), SizeIs(1));
+}
+
+TEST_F(Fence, fails_the_task_on_a_setting_that_says_neither_on_nor_off) {
+  add_event(kClaimed);
+  EXPECT_EQ(calls({{"start_fence", "no"}}), 0);
+  set("SOSW_START_FENCE", "no");
+  add_event(kClaimed);
+  EXPECT_EQ(calls(), 0);
+  ASSERT_THAT(sent(), SizeIs(4));
+  EXPECT_THAT(sent()[0], HasSubstr(R"("action":"mark_task_as_failed")"));
+  EXPECT_EQ(error_message(1), R"(`start_fence` of the configuration is true or false, not "no")");
+  EXPECT_EQ(error_message(3), "SOSW_START_FENCE is 'no': on or off is meant");
 }
 
 // Runtime API

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "sosw/worker.h"
 
+#include <fmt/format.h>
+
+#include <boost/json/serialize.hpp>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -19,6 +22,7 @@ namespace json = boost::json;
 
 constexpr std::string_view kAssistant = "sosw_worker_assistant";
 constexpr const char* kAssistantSetting = "sosw_worker_assistant_lambda";
+constexpr const char* kFenceVariable = "SOSW_START_FENCE";
 constexpr std::chrono::seconds kOutsideOfInvocations{60};  // for a report
 
 std::string assistant_of(const json::object& config) {
@@ -26,6 +30,19 @@ std::string assistant_of(const json::object& config) {
     return std::string(std::string_view(name->get_string()));
   auto name = sdk::environment(kAssistantSetting);
   return name.empty() ? std::string(kAssistant) : name;
+}
+
+bool fence_is_on(const json::object& config) {
+  const auto variable = sdk::environment(kFenceVariable);
+  if (variable == "off") return false;
+  if (!variable.empty() && variable != "on")
+    throw ValueError(fmt::format("{} is '{}': on or off is meant", kFenceVariable, variable));
+  const auto* const setting = config.if_contains("start_fence");
+  if (!setting) return true;
+  if (!setting->is_bool())
+    throw TypeError(fmt::format("`start_fence` of the configuration is true or false, not {}",
+                                json::serialize(*setting)));
+  return setting->get_bool();
 }
 
 // Null for an event that is no task.
@@ -40,6 +57,11 @@ struct Worker::Reporting {
   std::optional<sdk::Reporter> reporter;
   std::optional<MetaHandler> meta;
   bool done = false;  // the fate of this invocation's task was told, or tried to
+
+  sdk::Reporter& to_assistant(const json::object& config) {
+    if (!reporter) reporter.emplace(assistant_of(config));
+    return *reporter;
+  }
 };
 
 Worker::Worker(json::object custom_config)
@@ -49,6 +71,24 @@ Worker::~Worker() = default;
 json::value Worker::operator()(const json::object& event) {
   if (const auto* const id = task_of(event)) report(false, *id, event.if_contains("claim"), {});
   return Processor::operator()(event);
+}
+
+bool Worker::may_run(const json::object& event) {
+  if (!Processor::may_run(event)) return false;
+  const auto* const id = task_of(event);
+  const auto* const claim = event.if_contains("claim");
+  if (!id || !id->is_string() || !claim || !claim->is_string() || claim->get_string().empty())
+    return true;
+  if (context().sibling_depth > 0 || !fence_is_on(config())) return true;
+  const auto answer = reporting_->to_assistant(config()).start(
+      id->get_string(), claim->get_string(), context().deadline);
+  if (!answer.unknown.empty()) log(LogLevel::warning, answer.unknown);
+  if (!answer.allowed)
+    log(LogLevel::warning,
+        fmt::format("task {} is not run: its claim {} is over, or another run of it has begun. "
+                    "Lambda has delivered this event twice, or too late",
+                    json::serialize(*id), json::serialize(*claim)));
+  return answer.allowed;
 }
 
 void Worker::mark_task_as_completed(const json::value& task_id) {
@@ -67,11 +107,11 @@ void Worker::report(bool failed, const json::value& task_id, const json::value* 
   sdk::Report report{.failed = failed, .task_id = task_id, .stats = figures(), .result = result()};
   if (claim) report.claim = *claim;
   for (const auto& field : error) report.result[field.key()] = field.value();
-  if (!reporting_->reporter) reporting_->reporter.emplace(assistant_of(config()));
   const auto* const invocation = lambda_context();
   const auto deadline =
       invocation ? invocation->deadline : std::chrono::system_clock::now() + kOutsideOfInvocations;
-  if (const auto unreported = reporting_->reporter->send(std::move(report), deadline)) {
+  if (const auto unreported =
+          reporting_->to_assistant(config()).send(std::move(report), deadline)) {
     log(LogLevel::error, *unreported);
     throw sdk::ReportFailed(*unreported);
   }

@@ -2,7 +2,11 @@
 // A worker written for sosw 0.7 in Python, at home without a change; and the same in C++.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <utility>
+
 #include "e2e/project.h"
+#include "support/http_server.h"
 
 namespace sosw::e2e {
 namespace {
@@ -48,6 +52,45 @@ TEST(SoswWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
 
 TEST(NativeWorker, ReadsItsConfigAndCompletesItsTasksThroughTheWorkerAssistant) {
   completes_its_tasks({SOSW_MULTIPLY_WORKER}, source("workers"));
+}
+
+// What a worker of ours asks the WorkerAssistant about each of `tasks` tasks, counted in its place:
+// (questions whether it may start, reports).
+std::pair<int, int> asked_at_home(int tasks, const json::object& environment) {
+  std::atomic<int> starts = 0;
+  std::atomic<int> reports = 0;
+  const testing::HttpServer assistant([&](const testing::HttpRequest& request) {
+    const bool start = json::parse(request.body).at("action") == "start";
+    ++(start ? starts : reports);
+    return testing::HttpReply{.body = start ? R"({"start":true})" : R"({"answer":"applied"})"};
+  });
+  Project project;
+  json::object config = json::parse(R"({
+    "job_schema": {"chunkable_attrs": [["number", {}]]},
+    "labourers": {"multiply": {"max_attempts": 1}},
+    "configs": {"multiply_config": {"factor": 7}}
+  })")
+                            .as_object();
+  json::object& labourer = config["labourers"].at("multiply").as_object();
+  labourer["command"] = json::array{SOSW_MULTIPLY_WORKER};
+  labourer["environment"] = environment;
+  labourer["environment"].as_object()["AWS_ENDPOINT_URL_LAMBDA"] = assistant.url();
+  project.config(config);
+  json::object job{{"lambda_name", "multiply"}, {"isolate_numbers", true}};
+  auto& numbers = job["numbers"].emplace_array();
+  for (int i = 0; i < tasks; ++i) numbers.push_back(i);
+  const Ended scheduled = project.sosw({"schedule", "--job", "-"}, json::serialize(job));
+  EXPECT_EQ(scheduled.status, 0) << scheduled;
+  const Ended run = project.run_until_empty();
+  EXPECT_EQ(run.status, 0) << run;
+  EXPECT_EQ(project.count("done"), tasks);
+  return {starts, reports};
+}
+
+// Here nothing is delivered twice, so nobody need ask.
+TEST(NativeWorker, AsksNothingMoreAtHomeThanItReports) {
+  EXPECT_EQ(asked_at_home(12, {}), std::pair(0, 12));
+  EXPECT_EQ(asked_at_home(12, {{"SOSW_START_FENCE", "on"}}), std::pair(12, 12));
 }
 
 }  // namespace
