@@ -82,8 +82,8 @@ class Processor {
   // unless that variable is not set, or DISABLE_DDB_CONFIG or `disable_ddb_config` of the rest of
   // the configuration is true. Override it for a source of your own.
   //
-  // This one asks the table `config` as sosw::get_config() does. An empty object: nothing is
-  // stored, there is no such table, or nobody to ask: the environment names no region and
+  // This one asks the table `config` as sosw::get_config() does. An empty object (or null): nothing
+  // is stored, there is no such table, or nobody to ask: the environment names no region and
   // credentials, or (with a warning in the log) these do not permit to read it. Throws AwsError
   // when the table cannot be reached: to run with other settings than the stored ones would be
   // worse.
@@ -92,7 +92,7 @@ class Processor {
   // All of it. Throws what start() does when it is the first to ask.
   [[nodiscard]] const boost::json::object& config() const;
   // `_c` of the original: the value at a path of config(), "task_config.labourers"; `otherwise` if
-  // there is none.
+  // there is none, or null.
   [[nodiscard]] boost::json::value c(std::string_view path,
                                      boost::json::value otherwise = nullptr) const;
   // Reads the configuration anew, with another `custom_config`. Clients that are there stay as they

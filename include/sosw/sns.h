@@ -55,10 +55,14 @@ class SnsManager : public Component {
                     const std::optional<boost::json::object>& message_attributes = {});
 
   // Sends the queue; nothing if it is empty. An empty message alone is dropped, for SNS takes none.
-  // Throws RuntimeError without a recipient or subject, AwsError when SNS refuses: the queue stays.
-  // What an AwsError that may_be_done() stopped may be sent a second time by the next commit().
+  // Throws RuntimeError without a recipient or subject, with an empty queue too; AwsError when SNS
+  // refuses: the queue stays. What an AwsError that may_be_done() stopped may be sent a second time
+  // by the next commit().
   void commit();
-  void flush() override { commit(); }
+  // commit(), if anything waits.
+  void flush() override {
+    if (!queue_.empty()) commit();
+  }
 
   // Each of these sends the queue first if the value is another one, and throws what commit() does;
   // then the value stays as it was. set_recipient() throws AssertionError unless the text begins
@@ -100,6 +104,7 @@ class SnsManager : public Component {
  private:
   struct Client;
   Client& client_for(std::string_view arn);
+  void require_addressed() const;
   void send_queue();
 
   AwsClientOptions options_;

@@ -18,8 +18,9 @@ namespace {
 
 constexpr std::string_view kReplace = "$replace";
 
-// Equal values have equal texts; 1 and 1.0 are equal, as they are to Python.
+// Equal values have equal texts; 1, 1.0 and true are equal, as they are to Python.
 std::string identity(const json::value& value) {
+  if (value.is_bool()) return value.get_bool() ? "1" : "0";
   boost::system::error_code inexact;
   if (value.is_double())
     if (const auto whole = value.to_number<std::int64_t>(inexact); !inexact)
@@ -30,7 +31,11 @@ std::string identity(const json::value& value) {
 json::array united(const json::array& a, const json::array& b) {
   json::array all = a;
   all.insert(all.end(), b.begin(), b.end());
-  if (std::any_of(all.begin(), all.end(), [](const auto& value) { return value.is_array(); }))
+  const auto is_object = [](const json::value& value) { return value.is_object(); };
+  const bool mixed = std::any_of(all.begin(), all.end(), is_object) &&
+                     !std::all_of(all.begin(), all.end(), is_object);
+  if (mixed ||
+      std::any_of(all.begin(), all.end(), [](const auto& value) { return value.is_array(); }))
     return all;
   json::array unique;
   std::unordered_set<std::string> seen;

@@ -37,6 +37,9 @@ TEST(RecursiveUpdate, UnitesListsInOrder) {
             R"({"a": [{"x": 1}, {"x": 2}]})");
   EXPECT_EQ(update(R"({"a": [["topic", {}]]})", R"({"a": [["topic", {}]]})"),
             R"({"a": [["topic", {}], ["topic", {}]]})");
+  EXPECT_EQ(update(R"({"a": [{"x": 1}, 2]})", R"({"a": [2, 2.0]})"),
+            R"({"a": [{"x": 1}, 2, 2, 2.0]})");
+  EXPECT_EQ(update(R"({"a": [true, 0]})", R"({"a": [1, false, 2]})"), R"({"a": [true, 0, 2]})");
 }
 
 TEST(RecursiveUpdate, AnExplicitReplacementTakesOut) {

@@ -12,6 +12,15 @@ namespace {
 constexpr std::string_view kStart = "start";
 constexpr const char* kKnown = "known actions: mark_task_as_completed, mark_task_as_failed, start";
 
+// null, false, 0, "", [] and {}, which are false to the original.
+bool is_nothing(const json::value& value) {
+  if (const auto* text = value.if_string()) return text->empty();
+  if (const auto* list = value.if_array()) return list->empty();
+  if (const auto* object = value.if_object()) return object->empty();
+  if (value.is_bool()) return !value.get_bool();
+  return value.is_null() || (value.is_number() && value.to_number<double>() == 0);
+}
+
 Result<std::string> action_of(const json::value& event) {
   const auto* object = event.if_object();
   if (object == nullptr) {
@@ -19,7 +28,8 @@ Result<std::string> action_of(const json::value& event) {
                    R"(send {"action": "mark_task_as_completed", "task_id": "..."})");
   }
   const json::value* action = object->if_contains("action");
-  if (action == nullptr) {  // the original's getter takes the plural with one element too
+  // The original's getter takes the plural with one element too.
+  if (action == nullptr || is_nothing(*action)) {
     const json::value* actions = object->if_contains("actions");
     if (actions != nullptr && actions->is_array() && actions->get_array().size() == 1)
       action = &actions->get_array()[0];
@@ -41,8 +51,8 @@ Result<std::string> text_of(const json::object& event, std::string_view key,
   return std::string(std::string_view(found->get_string()));
 }
 
-// `stats` or `result`: an object as it is; JSON text is read first; anything else is kept under one
-// key, so that no detail can cost the completion (D-16).
+// `stats` or `result`: an object as it is; JSON text is read first; anything else that says
+// something is kept under one key, so that no detail can cost the completion (D-16).
 json::object details(const json::object& event, json::string_view key) {
   const json::value* found = event.if_contains(key);
   if (found == nullptr || found->is_null()) return {};
@@ -50,8 +60,9 @@ json::object details(const json::object& event, json::string_view key) {
   if (const auto* text = value.if_string()) {
     boost::system::error_code failed;
     json::value parsed = json::parse(*text, failed);
-    if (!failed && !parsed.is_null()) value = std::move(parsed);
+    if (!failed) value = std::move(parsed);
   }
+  if (is_nothing(value)) return {};
   if (auto* object = value.if_object()) return std::move(*object);
   return {{"value", std::move(value)}};
 }

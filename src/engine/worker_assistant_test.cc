@@ -21,6 +21,8 @@ TEST(WorkerAssistant, ReadsTheEventsOfTheOriginal) {
       json::parse(R"({"actions": ["mark_task_as_failed"], "task_id": "t"})"));
   ASSERT_TRUE(plural);
   EXPECT_EQ(plural->kind, Report::Kind::failed);
+  EXPECT_TRUE(WorkerAssistant::read_event(
+      json::parse(R"({"action": "", "actions": ["mark_task_as_failed"], "task_id": "t"})")));
   // What is not there, or no text, is as if it were not given.
   const auto bare = WorkerAssistant::read_event(json::parse(
       R"({"action": "mark_task_as_failed", "task_id": "t", "claim": 7, "stats": null})"));
@@ -32,12 +34,23 @@ TEST(WorkerAssistant, ReadsTheEventsOfTheOriginal) {
 TEST(WorkerAssistant, KeepsDetailsThatAreNoObject) {
   for (const auto& [text, kept] :
        {std::pair(R"("plain words")", R"("plain words")"), std::pair("[1.5]", "[1.5]"),
-        std::pair("7", "7"), std::pair(R"("[1]")", "[1]"), std::pair(R"("null")", R"("null")")}) {
+        std::pair("7", "7"), std::pair(R"("[1]")", "[1]"), std::pair("true", "true")}) {
     const auto read = WorkerAssistant::read_event(json::parse(
         std::string(R"({"action": "mark_task_as_completed", "task_id": "t", "result": )") + text +
         "}"));
     ASSERT_TRUE(read) << text;
     EXPECT_EQ(read->result.at("value"), json::parse(kept));
+  }
+}
+
+TEST(WorkerAssistant, LeavesOutDetailsThatSayNothing) {
+  for (const auto* nothing :
+       {"null", R"("null")", R"("")", "[]", R"("[]")", "{}", "0", "0.0", "false"}) {
+    const auto read = WorkerAssistant::read_event(json::parse(
+        std::string(R"({"action": "mark_task_as_completed", "task_id": "t", "stats": )") + nothing +
+        "}"));
+    ASSERT_TRUE(read) << nothing;
+    EXPECT_TRUE(read->stats.empty()) << nothing;
   }
 }
 

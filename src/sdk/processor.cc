@@ -129,7 +129,7 @@ json::value Processor::c(std::string_view path, json::value otherwise) const {
     if (!at) return otherwise;
     level = at->if_object();
   }
-  return *at;
+  return at->is_null() ? otherwise : *at;
 }
 
 void Processor::init_config(json::object custom_config) {
@@ -139,10 +139,10 @@ void Processor::init_config(json::object custom_config) {
   if (!function.empty() && !lookup_is_off() && !is_on(rest.if_contains("disable_ddb_config"))) {
     const auto name = function + "_config";
     const auto stored = get_config(name);
-    if (!stored.is_object())
+    if (!stored.is_object() && !stored.is_null())
       throw RuntimeError(fmt::format("the stored configuration {} is no JSON object but {}", name,
                                      sdk::kind_name(stored)));
-    config = recursive_update(std::move(config), stored.get_object());
+    if (stored.is_object()) config = recursive_update(std::move(config), stored.get_object());
   }
   state_->config = recursive_update(std::move(config), custom_config);
   state_->custom_config = std::move(custom_config);

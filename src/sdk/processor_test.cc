@@ -168,6 +168,13 @@ TEST_F(ProcessorTest, refuses_a_stored_configuration_that_is_no_object_and_can_b
   EXPECT_EQ(processor.c("a"), 1);
 }
 
+TEST_F(ProcessorTest, takes_a_stored_null_for_none) {
+  set("AWS_LAMBDA_FUNCTION_NAME", "f");
+  Plain processor({{"a", 1}});
+  processor.stored = nullptr;
+  EXPECT_EQ(processor.config(), (json::object{{"a", 1}}));
+}
+
 TEST_F(ProcessorTest, reads_the_configuration_anew) {
   Plain processor({{"a", 1}});
   EXPECT_EQ(processor.c("a"), 1);
@@ -182,6 +189,7 @@ TEST_F(ProcessorTest, finds_settings_by_their_path) {
   EXPECT_EQ(processor.c("a.x.c", 7), 7);
   EXPECT_EQ(processor.c("a.text.c", 7), 7);
   EXPECT_EQ(processor.c("a.text.c"), nullptr);
+  EXPECT_EQ(Plain({{"a", nullptr}}).c("a", 7), 7);
 }
 
 TEST_F(ProcessorTest, finds_the_configuration_in_the_table) {

@@ -86,7 +86,8 @@ struct SiblingsManager::Clients {
 
 SiblingsManager::SiblingsManager(json::object config, AwsClientOptions options)
     : options_(std::move(options)) {
-  if (const auto* value = config.if_contains("auto_spawning")) auto_spawning_ = to_bool(*value);
+  if (const auto* value = config.if_contains("auto_spawning"); value && !value->is_null())
+    auto_spawning_ = to_bool(*value);
   if (const auto* value = config.if_contains("max_depth")) {
     if (!value->is_int64() || value->get_int64() < 0 || value->get_int64() > kLongestChain)
       throw ValueError(
@@ -160,16 +161,17 @@ std::int64_t SiblingsManager::get_approximate_concurrent_executions(
         clients().cloudwatch.get_metric_statistics(stat, {.start = end - span, .end = end}));
   };
   const auto durations = ask();
+  if (durations.empty()) return 0;
   stat.metric = "Invocations";
   stat.statistic = "Sum";
   const auto invocations = ask();
   // Periods may begin at full minutes of CloudWatch's own, and two of them touch the span.
-  double busy_ms = 0;
+  const auto span_ms = std::chrono::duration<double, std::milli>(span).count();
+  double busy = 0;
   for (const auto& [begin, sum] : invocations)
     if (const auto found = durations.find(begin); found != durations.end())
-      busy_ms += sum * found->second;
-  const auto span_ms = std::chrono::duration<double, std::milli>(span).count();
-  return static_cast<std::int64_t>(std::ceil(busy_ms / span_ms));
+      busy += sum * (found->second / span_ms);
+  return static_cast<std::int64_t>(std::ceil(busy));
 }
 
 }  // namespace sosw

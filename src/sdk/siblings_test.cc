@@ -201,6 +201,11 @@ TEST_F(SiblingsManagerTest, AddsUpThePeriodsThatTheSpanTouches) {
   EXPECT_THROW(siblings.get_approximate_concurrent_executions(0), ValueError);
 }
 
+TEST_F(SiblingsManagerTest, TakesANullSettingForNone) {
+  answer([](const HttpRequest&) -> HttpReply { return {.body = R"({"Rules": []})"}; });
+  EXPECT_FALSE(manager({{"auto_spawning", nullptr}}).any_events_rules_enabled(context()));
+}
+
 TEST_F(SiblingsManagerTest, CountsNothingWithoutData) {
   answer([](const HttpRequest&) -> HttpReply {
     return {.body =
@@ -208,6 +213,7 @@ TEST_F(SiblingsManagerTest, CountsNothingWithoutData) {
                 "</GetMetricStatisticsResult></GetMetricStatisticsResponse>"};
   });
   EXPECT_EQ(manager().get_approximate_concurrent_executions(), 0);
+  EXPECT_THAT(requests(), SizeIs(1)) << "invocations without a duration say nothing";
 }
 
 }  // namespace

@@ -123,16 +123,21 @@ void SnsManager::send_message(std::string_view message, std::optional<std::strin
 }
 
 void SnsManager::commit() {
+  require_addressed();
   send_queue();
   default_attributes_.clear();
 }
 
-void SnsManager::send_queue() {
-  if (queue_.empty()) return;
+void SnsManager::require_addressed() const {
   if (recipient_.empty())
     throw RuntimeError("messages need a recipient: in sns_config, or set_recipient()");
   if (subject_.empty())
     throw RuntimeError("messages need a subject: in sns_config, or set_subject()");
+}
+
+void SnsManager::send_queue() {
+  if (queue_.empty()) return;
+  require_addressed();
   const auto room = kMostBytes - bytes_of(queue_attributes_);
   while (!queue_.empty()) {
     std::string joined = queue_.front();

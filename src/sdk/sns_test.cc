@@ -111,6 +111,17 @@ TEST_F(SnsManagerTest, KeepsWhatWasRefused) {
   EXPECT_THAT(bodies().back(), HasSubstr("Message=a%0A%0A%23%23%23%23%23%0A%0Ab"));
 }
 
+TEST_F(SnsManagerTest, ACommitNeedsAnAddressEvenForNothing) {
+  auto sns = manager({});
+  EXPECT_THROW(sns.commit(), RuntimeError);
+  sns.set_subject("S");
+  EXPECT_THROW(sns.commit(), RuntimeError);
+  sns.flush();  // behind each invocation: a Processor that sends nothing needs no topic
+  sns.set_recipient(kTopic);
+  sns.commit();
+  EXPECT_THAT(requests(), IsEmpty());
+}
+
 TEST_F(SnsManagerTest, WritesToTheLogWhatItCannotSendAtItsEnd) {
   refuse();
   ::testing::internal::CaptureStderr();

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The file `siblings`.
+#include <algorithm>
+
 #include "areas.h"
 #include "exceptions.h"
+#include "helpers_model.h"
 #include "rows.h"
+#include "sdk/python.h"
 #include "sdk/sibling_depth.h"
 #include "sosw/siblings.h"
 #include "support/aws_peer.h"
@@ -87,9 +91,21 @@ json::value seen_by_sibling(const AwsRequest& request) {
   return seen;
 }
 
+// Of what JSON has no form for only a tuple is written, as a list.
+bool has_json_form(const json::value& value) {
+  if (const auto* list = value.if_array())
+    return std::all_of(list->begin(), list->end(), has_json_form);
+  const auto* object = value.if_object();
+  if (!object) return true;
+  if (const auto* type = object->if_contains("$type"))
+    return *type == "tuple" && has_json_form(object->at("value"));
+  return std::all_of(object->begin(), object->end(),
+                     [](const auto& member) { return has_json_form(member.value()); });
+}
+
 Answer spawn(const Case& what) {
-  // What is no JSON cannot be given.
-  if (has_typed_value(what.in("payload"))) return Answer::error("TypeError");
+  if (!has_json_form(what.in("payload"))) return Answer::error("TypeError");
+  const auto payload = plain(what.in("payload"));
   const auto environment = environment_of(what);
   const bool enabled = what.in("rule_enabled").as_bool();
   AwsPeer peer([&](const AwsRequest& request) -> std::string {
@@ -104,7 +120,7 @@ Answer spawn(const Case& what) {
     SiblingsManager siblings(what.config, {.endpoint = peer.url()});
     Context context;
     context.invoked_function_arn = kArn;
-    siblings.spawn_sibling(context, what.in("payload"), what.in("force").as_bool());
+    siblings.spawn_sibling(context, payload, what.in("force").as_bool());
     json::array invoked;
     for (const auto& request : peer.requests())
       if (request.operation == "Invoke") invoked.push_back(seen_by_sibling(request));
@@ -126,6 +142,71 @@ std::optional<Answer> payload_is_an_object(const Case& what, const Answer& recor
   return std::nullopt;
 }
 
+// Rules are asked in their order, until one starts the function. nullopt: `auto_spawning` is a
+// text.
+std::optional<Answer> asked(const Case& what, bool by_any_version, bool in_any_state) {
+  const auto function = [&](std::string_view arn) {
+    // arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]
+    const bool qualified = std::count(arn.begin(), arn.end(), ':') == 7;
+    return arn.substr(0, by_any_version && qualified ? arn.rfind(':') : arn.npos);
+  };
+  const auto* spawning = what.config.if_contains("auto_spawning");
+  if (spawning && spawning->is_string()) return std::nullopt;
+  const auto& own = what.in("invoked_function_arn").as_string();
+  const auto& by_rule = what.in("targets_by_rule").as_object();
+  json::array requests = {json::object{{"operation", "list_rules"}, {"params", json::object()}}};
+  bool found = false;
+  for (const auto& rule : what.in("rules").as_array()) {
+    const std::string_view state = rule.at("State").as_string();
+    if (found || (state != "ENABLED" && !(in_any_state && state.starts_with("ENABLED_")))) continue;
+    requests.push_back({{"operation", "list_targets_by_rule"},
+                        {"params", json::object{{"Rule", rule.at("Name")}}}});
+    if (const auto* targets = by_rule.if_contains(rule.at("Name").as_string()))
+      for (const auto& target : targets->as_array())
+        found = found || function(target.as_string()) == function(own);
+  }
+  return Answer::output({{"result", found || (spawning && sdk::truth(*spawning))},
+                         {"requests", std::move(requests)}});
+}
+
+// Applies where what was recorded is right but for the one thing.
+std::optional<Answer> rules_mended(const Case& what, const Answer& recorded, bool version,
+                                   bool state) {
+  if (what.function != "any_events_rules_enabled" || recorded.is_error()) return std::nullopt;
+  const auto original = asked(what, false, false);
+  if (!original || original->value() != recorded.value() ||
+      asked(what, version, state)->value() == recorded.value())
+    return std::nullopt;
+  return asked(what, true, true);
+}
+
+std::optional<Answer> started_by_any_version(const Case& what, const Answer& recorded) {
+  return rules_mended(what, recorded, true, false);
+}
+
+std::optional<Answer> enabled_for_more_events(const Case& what, const Answer& recorded) {
+  return rules_mended(what, recorded, false, true);
+}
+
+std::optional<Answer> no_invocations_are_none(const Case& what, const Answer& recorded) {
+  if (what.function != "get_approximate_concurrent_executions" || !recorded.is_error() ||
+      !what.in("invocations_sum").is_null() || what.in("average_duration_ms").is_null() ||
+      what.in("minutes_back").as_int64() < 1)
+    return std::nullopt;
+  auto asked_for = what;
+  asked_for.input["invocations_sum"] = 0;
+  const auto same_requests = concurrent_executions(asked_for);
+  return Answer::output({{"result", 0}, {"requests", same_requests.value().at("requests")}});
+}
+
+std::optional<Answer> autotest_is_a_test(const Case& what, const Answer& recorded) {
+  if (what.function != "spawn_sibling" || recorded.is_error() || what.in("STAGE") != "autotest")
+    return std::nullopt;
+  auto output = recorded.value();
+  for (auto& call : output.at("invoke").as_array()) call.as_object()["InvocationType"] = "DryRun";
+  return Answer::output(std::move(output));
+}
+
 // Moments as they go over the wire.
 json::value with_moments(const json::value& value) {
   if (const auto* object = value.if_object()) {
@@ -143,20 +224,29 @@ json::value with_moments(const json::value& value) {
   return value;
 }
 
-json::value behaviour(const Case&, const json::value& output) { return with_moments(output); }
+json::value behaviour(const Case& what, const json::value& output) {
+  auto out = with_moments(output);
+  // `auto_spawning` as it was given.
+  if (what.function == "any_events_rules_enabled" && !out.at("result").is_string())
+    out.as_object()["result"] = sdk::truth(out.at("result"));
+  return out;
+}
 
 }  // namespace
 
 Area siblings_area() {
-  return {
-      .name = "siblings",
-      .handlers = {{"get_approximate_concurrent_executions", concurrent_executions},
-                   {"any_events_rules_enabled", rules_enabled},
-                   {"spawn_sibling", spawn}},
-      .rules = {{"payload_is_an_object", "a function takes nothing else", payload_is_an_object}},
-      .behaviour = behaviour,
-      .numbers_by_value = true,
-      .json_text_by_value = true};
+  return {.name = "siblings",
+          .handlers = {{"get_approximate_concurrent_executions", concurrent_executions},
+                       {"any_events_rules_enabled", rules_enabled},
+                       {"spawn_sibling", spawn}},
+          .rules = {{"payload_is_an_object", "a function takes nothing else", payload_is_an_object},
+                    {"started_by_any_version", "it is the same function", started_by_any_version},
+                    {"enabled_for_more_events", "a newer state of rules", enabled_for_more_events},
+                    {"no_invocations_are_none", "it raises", no_invocations_are_none},
+                    {"autotest_is_a_test", "as everywhere else", autotest_is_a_test}},
+          .behaviour = behaviour,
+          .numbers_by_value = true,
+          .json_text_by_value = true};
 }
 
 }  // namespace sosw::golden

@@ -8,6 +8,7 @@
 #include "exceptions.h"
 #include "helpers_model.h"
 #include "rows.h"
+#include "sdk/python.h"
 #include "sosw/sns.h"
 #include "support/aws_peer.h"
 
@@ -44,7 +45,7 @@ Answer send(SnsManager& sns, const json::object& args) {
   if (!message.is_string() || has_typed_value(args)) return Answer::error("TypeError");
   std::optional<std::string> subject;
   if (const auto* given = args.if_contains("subject"); given && !given->is_null())
-    subject = text_of(*given);
+    subject = sdk::to_str(*given);
   const auto* force = args.if_contains("forse_commit");
   std::optional<json::object> attributes;
   if (const auto* given = args.if_contains("message_attributes"); given && given->is_object())
@@ -61,10 +62,13 @@ Answer do_one(std::unique_ptr<SnsManager>& sns, std::string_view op, const json:
   return answer_of([&] {
     if (op == "commit") return sns->commit();
     if (op == "destroy") return sns.reset();
-    if (op == "set_recipient") return sns->set_recipient(text_of(args));
-    if (op == "set_subject") return sns->set_subject(text_of(args));
-    if (op == "set_separator") return sns->set_separator(text_of(args));
-    if (op == "set_message_attributes") return sns->set_message_attributes(args.as_object());
+    if (op == "set_subject") return sns->set_subject(sdk::to_str(args));
+    // What does not compile is refused there, too.
+    if (op == "set_message_attributes" ? !args.is_object() : !args.is_string())
+      throw AssertionError("it has another type");
+    if (op == "set_recipient") return sns->set_recipient(args.get_string());
+    if (op == "set_separator") return sns->set_separator(args.get_string());
+    if (op == "set_message_attributes") return sns->set_message_attributes(args.get_object());
     throw std::runtime_error("unknown operation " + std::string(op));
   });
 }
@@ -88,9 +92,12 @@ Answer batching(const Case& what) {
         entry["queued"] = json::value_from(sns->queue());
         entry["subject"] = text_or_null(sns->subject());
         entry["recipient"] = text_or_null(sns->recipient());
-      } else {  // destroyed: what it has not sent is left
-        entry["queued"] =
-            peer.requests().size() > sent ? json::array() : json::value_from(queue).as_array();
+      } else {  // destroyed: what it has not sent is left, but for the empty message, which it
+                // drops
+        const bool dropped = queue == std::vector<std::string>{""} && !recipient.empty();
+        entry["queued"] = dropped || peer.requests().size() > sent
+                              ? json::array()
+                              : json::value_from(queue).as_array();
         entry["subject"] = text_or_null(subject);
         entry["recipient"] = text_or_null(recipient);
       }
@@ -146,12 +153,13 @@ Answer create_subscription(const Case& what) {
 
 struct Mended {
   bool first_subject = false;  // is kept
-  bool no_attributes = false;  // after some: the queue goes first
+  bool no_attributes = false;  // are empty ones; after some the queue goes first
+  bool late = false;           // a recipient or subject, when messages wait for it
   bool arguments = false;      // are checked when they are given
   bool booleans = false;       // are texts
   bool partitions = false;     // all of them have topics
 
-  static Mended all() { return {true, true, true, true, true}; }
+  static Mended all() { return {true, true, true, true, true, true}; }
 };
 
 class Model {
@@ -196,17 +204,23 @@ class Model {
   void run(std::string_view op, const json::value& operation) {
     const auto& args = operation.at("args");
     if (op == "send") return send(arguments(operation));
-    if (op == "commit") return commit();
-    if (op == "set_separator") {
-      separator_ = text_of(args);
+    if (op == "commit") {
+      commit();
+      defaults_.clear();
+    } else if (op == "set_separator") {
+      if (!args.is_string()) throw Raised{"AssertionError"};
+      separator_ = args.get_string();
     } else if (op == "set_subject") {
-      change(subject_, text_of(args));
+      change(subject_, sdk::to_str(args));
     } else if (op == "set_recipient") {
-      if (!is_arn(text_of(args))) throw Raised{"AssertionError"};
+      if (!args.is_string() || !is_arn(text_of(args))) throw Raised{"AssertionError"};
       change(recipient_, text_of(args));
+    } else if (op == "set_message_attributes") {
+      if (!args.is_object()) throw Raised{"AssertionError"};
+      set_attributes(args.get_object());
     } else if (op == "destroy") {
       try {
-        commit();
+        send_queue();
       } catch (const Raised&) {  // nobody is told
       }
     }
@@ -220,38 +234,58 @@ class Model {
 
   void change(std::string& value, std::string wanted) {
     if (value == wanted) return;
-    if (!value.empty()) commit();
+    if (!value.empty() || !mended_.late) send_queue();
     value = std::move(wanted);
+  }
+
+  void set_attributes(const json::object& wanted) {
+    if (mended_.arguments) (void)converted(wanted);
+    const bool same = mended_.no_attributes ? attributes_.value_or(json::object()) == wanted
+                                            : attributes_ == wanted;
+    if (!same) send_queue();
+    if (mended_.no_attributes)
+      defaults_ = wanted;
+    else
+      attributes_ = wanted;
   }
 
   void send(const json::object& args) {
     const auto& message = args.at("message");
     const auto* given = args.if_contains("subject");
-    const auto subject = given ? text_of(*given) : std::string();
+    const auto subject = given && !given->is_null() ? sdk::to_str(*given) : std::string();
     const auto* attributes = args.if_contains("message_attributes");
-    const auto wanted =
-        attributes && attributes->is_object() ? attributes->get_object() : json::object();
+    std::optional<json::object> wanted;
+    if (attributes && attributes->is_object()) wanted = attributes->get_object();
+    const auto* force = args.if_contains("forse_commit");
+    const bool forced = force && *force == true;
     if (mended_.arguments && !message.is_string()) throw Raised{"TypeError"};
     if (subject_.empty() && subject.empty()) throw Raised{"RuntimeError"};
-    if (mended_.arguments) (void)converted(wanted);
-    if (!subject.empty()) {
-      if (!subject_.empty())
-        change(subject_, subject);
-      else if (mended_.first_subject)
-        subject_ = subject;
-    }
-    if (!attributes_.empty() && wanted.empty() && !mended_.no_attributes) throw Raised{none_error_};
-    if (attributes_ != wanted) {
-      commit();
+    if (mended_.arguments && wanted) (void)converted(*wanted);
+    if (!subject.empty() && !subject_.empty()) change(subject_, subject);
+    if (!subject.empty() && subject_.empty() && mended_.first_subject) subject_ = subject;
+    if (mended_.no_attributes) {
+      const auto effective = wanted.value_or(defaults_);
+      if (attributes_.value_or(json::object()) != effective) {
+        send_queue();
+        attributes_ = effective;
+      }
+    } else if (attributes_ != wanted) {
+      if (!wanted) throw Raised{none_error_};
+      send_queue();
       attributes_ = wanted;
     }
     queue_.push_back(message);
-    const auto* force = args.if_contains("forse_commit");
-    if (force && *force == true) commit();
+    if (!forced) return;
+    if (subject_.empty()) subject_ = subject;
+    commit();
+    defaults_.clear();
+  }
+
+  void send_queue() {
+    if (!queue_.empty()) commit();
   }
 
   void commit() {
-    if (queue_.empty()) return;
     if (recipient_.empty() || subject_.empty()) throw Raised{"RuntimeError"};
     std::string joined;
     for (std::size_t i = 0; i < queue_.size(); ++i) {
@@ -259,10 +293,13 @@ class Model {
       joined += (i > 0 ? separator_ : "") + text_of(queue_[i]);
     }
     json::object request = {{"TopicArn", recipient_}, {"Subject", subject_}, {"Message", joined}};
-    if (!attributes_.empty()) request["MessageAttributes"] = converted(attributes_);
-    if (!joined.empty()) published_.push_back(std::move(request));
+    if (!joined.empty()) {
+      if (attributes_ && !attributes_->empty())
+        request["MessageAttributes"] = converted(*attributes_);
+      published_.push_back(std::move(request));
+    }
     queue_.clear();
-    attributes_.clear();
+    attributes_.reset();
   }
 
   [[nodiscard]] json::object converted(const json::object& attributes) const {
@@ -302,7 +339,8 @@ class Model {
   std::string recipient_, subject_;
   std::string separator_ = "\n\n#####\n\n";
   json::array queue_, trace_, published_;
-  json::object attributes_;
+  std::optional<json::object> attributes_;
+  json::object defaults_;  // of messages that bring none; the original knows none of these
 };
 
 // The first class that is raised by a message without attributes behind one with some.
@@ -350,6 +388,18 @@ std::optional<Answer> typed_names(const Case& what, const Answer&) {
   return std::nullopt;
 }
 
+// An empty recipient or subject is none. What a destructor raises, nobody hears.
+json::value behaviour(const Case& what, const json::value& output) {
+  auto out = output;
+  if (what.function == "batching" && out.is_object())
+    for (auto& entry : out.get_object().at("trace").as_array()) {
+      if (entry.at("op") == "destroy") entry.as_object().erase("raised");
+      for (const auto* name : {"recipient", "subject"})
+        if (entry.at(name) == "") entry.as_object()[name] = nullptr;
+    }
+  return out;
+}
+
 }  // namespace
 
 Area sns_area() {
@@ -362,11 +412,14 @@ Area sns_area() {
                      right_answer<&Mended::first_subject>},
                     {"from_attributes_to_none", "a message without attributes is none with them",
                      right_answer<&Mended::no_attributes>},
+                    {"recipient_comes_later", "the messages that wait are for it",
+                     right_answer<&Mended::late>},
                     {"messages_checked_when_given", "the queue would never be sent again",
                      right_answer<&Mended::arguments>},
                     {"booleans_are_texts", "SNS refuses the number True", booleans_are_texts},
                     {"topics_of_every_partition", "D-55", right_answer<&Mended::partitions>},
                     {"typed_names", "the compiler checks it", typed_names}},
+          .behaviour = behaviour,
           .json_text_by_value = true};
 }
 

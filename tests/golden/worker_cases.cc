@@ -9,6 +9,7 @@
 #include "exceptions.h"
 #include "rows.h"
 #include "sdk/python.h"
+#include "sdk/text.h"
 #include "sosw/app.h"
 #include "sosw/meta_handler.h"
 #include "sosw/worker.h"
@@ -56,7 +57,7 @@ std::string refusal_class(const json::object& event, const std::string& message)
   if (action && sdk::truth(*action)) return "Exception";  // it is not known
   const auto* actions = event.if_contains("actions");
   const auto* list = actions ? actions->if_array() : nullptr;
-  return list && list->size() == 1 ? "Exception" : "ValueError";
+  return list && list->size() == 1 && list->front() != "" ? "Exception" : "ValueError";
 }
 
 Answer call_assistant(const Case& what) {
@@ -241,7 +242,7 @@ Answer post(const Case& what) {
   const World world(what);
   auto fields = object_in(what, "kwargs");
   const auto take = [&](const char* name) {
-    const std::string text(fields.at(name).as_string());
+    const auto text = sdk::to_str(fields.at(name));
     fields.erase(name);
     return text;
   };
@@ -285,6 +286,7 @@ std::optional<json::object> details_of(const json::object& event, bool lenient) 
       else if (!lenient)
         return std::nullopt;
     }
+    if (!sdk::truth(value)) continue;
     if (!value.is_object()) {
       if (!lenient) return std::nullopt;
       value = {{"value", value}};
@@ -320,15 +322,29 @@ std::optional<Answer> details_cost_no_report(const Case& what, const Answer& rec
   return report_of(what, *details_of(event, true));
 }
 
+// Whether the original takes the text for a number, in whatever script, or a boolean.
+bool is_guessed(std::string_view text) {
+  const auto word = sdk::lower(text);
+  if (word == "true" || word == "false") return true;
+  std::string digits(text);
+  if (const auto point = digits.find('.'); point != digits.npos) digits.erase(point, 1);
+  for (std::size_t at = 0; at < digits.size();) {
+    const auto start = at;
+    static const std::regex kOthers("²|³|¹|½|¼|¾");
+    if (!sdk::digit(sdk::next_character(digits, at)) &&
+        !std::regex_match(digits.substr(start, at - start), kOthers))
+      return false;
+  }
+  return !digits.empty();
+}
+
 // D-47: "5" is a text, whatever it looks like.
 std::optional<Answer> details_keep_their_types(const Case& what, const Answer& recorded) {
   if (!is_assistant(what) || recorded.is_error()) return std::nullopt;
   const auto details = details_of(what.in("event").get_object(), false);
   if (!details) return std::nullopt;
-  static const std::regex kGuessed("[0-9]*[.]?[0-9]+|true|false", std::regex::icase);
   for (const auto& [key, value] : *details)
-    if (value.is_string() && std::regex_match(value.get_string().c_str(), kGuessed))
-      return report_of(what, *details);
+    if (value.is_string() && is_guessed(value.get_string())) return report_of(what, *details);
   return std::nullopt;
 }
 
@@ -342,9 +358,22 @@ std::optional<Answer> empty_id_names_no_task(const Case& what, const Answer& rec
 
 // D-06: the original logs that it could not tell, and the task is run again.
 std::optional<Answer> lost_report_is_an_error(const Case& what, const Answer& recorded) {
-  if (what.component != "Worker" || recorded.is_error() || what.in("lambda_fails") != true)
+  if (what.component != "Worker" || recorded.is_error() || what.in("lambda_fails") != true ||
+      recorded.value().at("invoke").as_array().empty())
     return std::nullopt;
   return Answer::error("RuntimeError");
+}
+
+// No task has such an id, and no row of the table.
+std::optional<Answer> ids_of_rows_are_texts(const Case& what, const Answer& recorded) {
+  if (what.component != "Worker" || what.function != "call" || recorded.is_error() ||
+      what.in("event").as_object().empty() || what.in("lambda_fails") == true)
+    return std::nullopt;
+  const auto* id = what.in("event").get_object().if_contains("task_id");
+  if (!id || id->is_string() || recorded.value().at("meta").as_array().empty()) return std::nullopt;
+  auto output = recorded.value();
+  output.as_object()["meta"] = json::array();
+  return Answer::output(std::move(output));
 }
 
 }  // namespace
@@ -356,7 +385,8 @@ Area worker_area() {
   area.rules = {{"details_cost_no_report", "D-16", details_cost_no_report},
                 {"details_keep_their_types", "D-47", details_keep_their_types},
                 {"empty_id_names_no_task", "D-07", empty_id_names_no_task},
-                {"lost_report_is_an_error", "D-06", lost_report_is_an_error}};
+                {"lost_report_is_an_error", "D-06", lost_report_is_an_error},
+                {"ids_of_rows_are_texts", "D-07", ids_of_rows_are_texts}};
   // Ours waits for the answer. Rows of a Worker have the time of the clock.
   area.ignored = {"invoke/*/InvocationType", "meta/*/params/Item/created_at"};
   area.behaviour = behaviour;
