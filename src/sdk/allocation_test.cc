@@ -125,6 +125,8 @@ TEST(Allocations, the_loop_leaves_nothing_behind) {
   set_logging_level(LogLevel::critical);
   // Ours, and those of all libraries, after each thousand.
   std::vector<std::int64_t> bytes, all_bytes;
+  bytes.reserve(last / kWindow + 1);
+  all_bytes.reserve(last / kWindow + 1);
   const auto resident_kb = [] {
     rusage used{};
     getrusage(RUSAGE_SELF, &used);
