@@ -14,7 +14,7 @@
 namespace sosw::cloud {
 namespace {
 
-constexpr int kIdleLooks = 3;          // then a run ends
+constexpr double kLongestPause = 8;    // s between two looks of a run
 constexpr double kHealthEveryS = 30;   // a run looks at the metrics again
 constexpr std::size_t kMostTold = 50;  // of what was skipped
 
@@ -122,9 +122,10 @@ RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labo
                                   const Names& names, Time until) {
   RunReport run;
   Time healthy = ports_.clock.now();
-  for (int idle = 0; idle < kIdleLooks;) {
+  for (double pause = 1;; pause = std::min(kLongestPause, 2 * pause)) {
     ++run.looks;
     std::int64_t started = 0;
+    bool held_up = false;
     // One after the other: what is claimed must start at once.
     for (const auto name : names) {
       for (bool again = true; again;) {
@@ -135,16 +136,18 @@ RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labo
           break;
         }
         started += pass->started;
+        held_up = held_up || !pass->held_up.empty();
         for (auto& one : pass->skipped) run.skip(std::move(one.labourer_id), std::move(one.reason));
         again = pass->full_batch && ports_.clock.now() < until;
         run.more = run.more || (pass->full_batch && !again);
       }
     }
     run.started += started;
-    idle = started > 0 ? 0 : idle + 1;
-    const double pause = 1 << idle;
+    if (started > 0) pause = 1;
+    // A look that finds nothing which may start later is the last one: each costs money.
+    if (started == 0 && !held_up) break;
     if (!settings_.sleep || after(ports_.clock.now(), pause) >= until) break;
-    if (idle < kIdleLooks) settings_.sleep(pause);
+    settings_.sleep(pause);
     if (const Time now = ports_.clock.now(); now >= after(healthy, kHealthEveryS)) {
       healthy = now;
       for (auto& problem : ecology_.refresh(labourers, now)) run.skip({}, problem);

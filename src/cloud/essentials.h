@@ -66,8 +66,8 @@ class Essentials {
   Essentials(Ports ports, Settings settings);
   ~Essentials();
 
-  // Starts what may start, and looks again until the end of its time for what has become free
-  // meanwhile, unless three looks in a row have found nothing to start.
+  // Starts what may start, and looks again until the end of its time, as long as something was
+  // started or waits behind a limit.
   RunReport orchestrate(const engine::Labourers& labourers, Time until);
   // Archives, ends, brings back and alarms until nothing of it is left to do or its time is over.
   RunReport scavenge(const engine::Labourers& labourers, Time until);

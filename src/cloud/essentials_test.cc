@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "simulation/model_ports.h"
 #include "simulation/model_tables.h"
 
@@ -117,12 +119,30 @@ TEST_F(EssentialsOnTables, TopUpWhatHasBecomeFree) {
   EXPECT_THAT(run.skipped, IsEmpty());
 }
 
-TEST_F(EssentialsOnTables, NeverStartMoreThanTheLimitAndEndWhenNothingMoves) {
+TEST_F(EssentialsOnTables, NeverStartMoreThanTheLimit) {
   schedule(7);
-  const Time began = clock_.now();
-  const RunReport run = essentials().orchestrate(labourers_, in(50));
+  const Time until = in(50);
+  const auto run = essentials().orchestrate(labourers_, until);
   EXPECT_EQ(run.started, 3);
-  EXPECT_LT(clock_.now(), after(began, 20));  // a run that does nothing costs money
+  EXPECT_LE(clock_.now(), until);
+  EXPECT_LT(run.looks, 12);  // none of them is for nothing
+}
+
+TEST_F(EssentialsOnTables, FindWhatWasFullAtTheirFirstLook) {
+  schedule(6);
+  (void)essentials().orchestrate(labourers_, clock_.now());
+  bool ended = false;
+  while_asleep_ = [&] {
+    if (!std::exchange(ended, true)) complete(3);
+  };
+  EXPECT_EQ(essentials().orchestrate(labourers_, in(50)).started, 3);
+}
+
+// A run that has nothing to do costs as little as it can.
+TEST_F(EssentialsOnTables, EndAtOnceWhenNothingIsQueued) {
+  const Time began = clock_.now();
+  EXPECT_EQ(essentials().orchestrate(labourers_, in(50)).looks, 1);
+  EXPECT_EQ(clock_.now(), began);
 }
 
 TEST_F(EssentialsOnTables, EndBeforeTheirTimeIsOver) {

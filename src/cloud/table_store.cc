@@ -51,8 +51,11 @@ Result<Exchanged> TableStore::exchange(std::span<const Report> reports,
   std::optional<Error> failed;
   for (const auto& request : claims) {
     const auto& labourer = configured(labourers, std::string(request.labourer_id));
-    if (auto claimed = body_->claim(request, labourer, now, exchanged.claimed); !claimed)
+    const auto claimed = body_->claim(request, labourer, now, exchanged.claimed);
+    if (!claimed)
       failed = claimed.error();
+    else if (*claimed == Body::Claiming::held_up)
+      exchanged.held_up.emplace_back(request.labourer_id);
   }
   // What was done must be told; what was not is asked for again with the next call.
   if (failed && exchanged.reported.empty() && exchanged.claimed.empty()) return *failed;

@@ -35,8 +35,12 @@ class TableStore::Body {
                                               std::int64_t limit);
 
   // --- table_store_claims.cc
-  Result<void> claim(const engine::ClaimRequest& request, const Labourer& labourer, Time now,
-                     std::vector<engine::Claimed>& claimed);
+  enum class Claiming : std::uint8_t {
+    done,     // there was no more, or all that was asked for
+    held_up,  // the limit, another holder of the lease: there may be more
+  };
+  Result<Claiming> claim(const engine::ClaimRequest& request, const Labourer& labourer, Time now,
+                         std::vector<engine::Claimed>& claimed);
   Result<std::vector<bool>> release(std::span<const engine::Release> claims,
                                     const engine::Labourers& labourers, Time now,
                                     int last_round = 0);

@@ -209,9 +209,11 @@ Result<void> TableStore::Body::take_out_of_queue(const Item& completed, Time now
   return {};
 }
 
-Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer& labourer,
-                                     Time now, std::vector<Claimed>& claimed) {
-  if (request.limit <= 0 || request.at_most <= 0 || request.labourer_id.empty()) return {};
+Result<TableStore::Body::Claiming> TableStore::Body::claim(const ClaimRequest& request,
+                                                           const Labourer& labourer, Time now,
+                                                           std::vector<Claimed>& claimed) {
+  if (request.limit <= 0 || request.at_most <= 0 || request.labourer_id.empty())
+    return Claiming::done;
   const std::string name(request.labourer_id);
   std::optional<Lease> lease;
   {
@@ -239,19 +241,19 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
     const std::int64_t at = epoch_seconds(now);
     // Another one is at it. Only who waits depends on clocks: one that is ahead is not waited for.
     if (SOSW_GUARD(lease_until) && !mine && lease->until > at && lease->until <= at + kLeaseS)
-      return {};
+      return Claiming::held_up;
     // Nothing tells what the index does not show yet, so it is given time to.
     if (SOSW_GUARD(lag_at_hand_over) && !lease->tells_all &&
         at < lease->at + options_.index_lag_s && at >= lease->at)
-      return {};
+      return Claiming::held_up;
     lease->tells_all = true;
     const auto taken = busy(request, labourer, *lease, now);
     if (!taken) return taken.error();
     std::int64_t free = std::min(request.limit - *taken, wanted);
-    if (free <= 0) return {};
+    if (free <= 0) return Claiming::held_up;
     auto rows = candidates(request, free, now);
     if (!rows) return rows.error();
-    if (rows->empty()) return {};
+    if (rows->empty()) return Claiming::done;
 
     bool look_again = false;
     for (std::size_t from = 0; from < rows->size() && !look_again;) {
@@ -340,10 +342,10 @@ Result<void> TableStore::Body::claim(const ClaimRequest& request, const Labourer
                      "the next pass tries again"};
       }
     }
-    if (!look_again) return {};
+    if (!look_again) return Claiming::done;
     requests_.pause(round);
   }
-  return {};
+  return wanted > 0 ? Claiming::held_up : Claiming::done;
 }
 
 // --- Start

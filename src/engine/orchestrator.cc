@@ -90,6 +90,7 @@ Result<Orchestrator::Pass> Orchestrator::orchestrate(const Labourers& labourers,
   Result<Exchanged> exchanged = store_.exchange(reports, claims, labourers, now);
   if (!exchanged) return exchanged.error();
   pass.reported = std::move(exchanged->reported);
+  pass.held_up = std::move(exchanged->held_up);
 
   std::map<std::string_view, int> taken;
   for (const Claimed& one : exchanged->claimed) ++taken[one.task.labourer_id];

@@ -34,6 +34,7 @@ class Orchestrator {
     int started = 0;
     std::vector<std::string>
         short_of;  // labourers that gave fewer than asked: nothing queued, or the limit
+    std::vector<std::string> held_up;  // see Exchanged
     // A claim was cut by claim_batch, or to the one that finds out about a blocked labourer: call
     // again.
     bool full_batch = false;

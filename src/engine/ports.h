@@ -98,6 +98,9 @@ struct Reported {
 struct Exchanged {
   std::vector<Reported> reported;  // one for each report
   std::vector<Claimed> claimed;    // in order of the requests, each in queue order
+  // Labourers of which tasks may wait that could not be claimed now: the limit is reached, or
+  // another one is claiming. Only of a store that others work at too.
+  std::vector<std::string> held_up;
 };
 
 struct Ended {  // by expire()
