@@ -190,6 +190,7 @@ struct EssentialFunction::State {
         queue_files.emplace(
             cloud::QueueFiles::Options{.bucket = config.queue_bucket,
                                        .prefix = config.queue_prefix,
+                                       .queue_file = config.queue_file,
                                        .take_locked = config.take_locked_queue_files});
     }
 

@@ -15,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/cloudwatch_metrics.h"
 #include "cloud/dynamodb_tables.h"
 #include "cloud/fleet_config.h"
 #include "cloud/table_store.h"
@@ -431,12 +432,7 @@ std::optional<double> EcologyManager::fetch_metric_stats(const json::object& met
   std::vector<double> values;
   for (const auto& point : answer.at("Datapoints").as_array())
     values.push_back(point.at(statistic).to_number<double>());
-  if (values.empty()) return std::nullopt;
-  if (statistic == "Maximum") return *std::max_element(values.begin(), values.end());
-  if (statistic == "Minimum") return *std::min_element(values.begin(), values.end());
-  double sum = 0;
-  for (const double value : values) sum += value;
-  return statistic == "Average" ? sum / static_cast<double>(values.size()) : sum;
+  return cloud::fold(statistic, values);
 }
 
 std::int64_t EcologyManager::count_running_tasks_for_labourer(

@@ -2,6 +2,7 @@
 // Where alarms go on AWS: a topic of SNS, a function.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,9 +28,10 @@ namespace sosw::cloud {
 class AlarmNotifier final : public engine::Notifier {
  public:
   struct Options {
-    aws::ClientOptions client{};  // `region`: of the function; the topic's is that of its ARN
-    std::string topic_arn{};      // empty: none
-    std::string function{};       // name or ARN; empty: none
+    // `region`: of the function; the topic's is that of its ARN.
+    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 3};
+    std::string topic_arn{};  // empty: none
+    std::string function{};   // name or ARN; empty: none
     // The log of the program, a line for each alarm; none: not there. It always succeeds.
     std::function<void(const std::string& line)> log{};
     // SNS takes 100 characters of ASCII.

@@ -38,7 +38,7 @@ struct MetricQuestion {
 class CloudWatchMetrics final : public engine::MetricSource {
  public:
   struct Options {
-    aws::ClientOptions client{};
+    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 3};
     json::object defaults{};  // `ecology_config.default_metric_values`, over those of the original
   };
   explicit CloudWatchMetrics(Options options);

@@ -24,7 +24,7 @@ namespace sosw::cloud {
 class ConfigDocuments final : public engine::ConfigSource {
  public:
   struct Options {
-    aws::ClientOptions client{};
+    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 3};
     enum class Source { table, ssm } source = Source::table;
     std::string table = "config";    // of text attributes env (hash), config_name (range),
                                      // config_value: JSON

@@ -242,6 +242,7 @@ Result<FleetConfig> read_fleet_config(std::span<const json::object> documents) {
   }
   set(config.queue_bucket, reader.text("queue_bucket"));
   set(config.queue_prefix, reader.text("s3_prefix"));
+  set(config.queue_file, reader.text("queue_file"));
   set(config.take_locked_queue_files, reader.flag("take_locked_queue_files"));
   set(config.run_s, reader.number("run_for", 0, 900));
   if (reader.failed()) return *reader.failed();

@@ -52,6 +52,7 @@ struct FleetConfig {
   std::string alarm_function;
   // Where a Scheduler of the original leaves its queue files. No bucket: none is looked for.
   std::string queue_bucket, queue_prefix = "sosw/scheduler";
+  std::string queue_file = "tasks_queue.txt";  // pattern of their names
   bool take_locked_queue_files = false;
   double run_s =
       50;  // that a run of the Orchestrator goes on for while there is something to start

@@ -38,6 +38,9 @@ TEST(FleetConfig, PutsTheFunctionsDocumentOverTheSharedOne) {
              {"retry_tasks_limit", 500}},
             {{"task_config", {{"labourers", {{"some_function", {{"max_attempts", 7}}}}}}},
              {"sns_config", {{"recipient", "arn:aws:sns:eu-west-1:1:dead"}}},
+             {"queue_bucket", "b"},
+             {"s3_prefix", "p"},
+             {"queue_file", "q.txt"},
              {"invocation_number_coefficient", {{"4", 0}}}}});
   EXPECT_EQ(config.labourers.at("some_function").max_attempts, 7);
   EXPECT_EQ(config.labourers.at("some_function").arn, "arn:x");
@@ -49,6 +52,9 @@ TEST(FleetConfig, PutsTheFunctionsDocumentOverTheSharedOne) {
   EXPECT_EQ(config.orchestrator.coefficients.at(4), 0);
   EXPECT_EQ(config.orchestrator.coefficients.at(3), 0.75);
   EXPECT_EQ(config.alarm_topic, "arn:aws:sns:eu-west-1:1:dead");
+  EXPECT_EQ(config.queue_bucket, "b");
+  EXPECT_EQ(config.queue_prefix, "p");
+  EXPECT_EQ(config.queue_file, "q.txt");
 }
 
 TEST(FleetConfig, TakesLabourersAndTheTableAtTheTopOfADocument) {

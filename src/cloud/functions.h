@@ -27,7 +27,7 @@ struct Function {
 class Functions {
  public:
   struct Options {
-    aws::ClientOptions client{};
+    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 3};
     std::chrono::seconds ttl{600};
     std::size_t most_in_flight = 8;  // requests at a time
   };

@@ -2,6 +2,7 @@
 // Workers that are functions of AWS Lambda: each task is one asynchronous Invoke.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -28,7 +29,7 @@ class LambdaInvoker final : public engine::Invoker {
   struct Options {
     // Of this: region, endpoint, credentials or their source, timeouts (`timeout`: of one Invoke,
     // after which its outcome is unknown). `tries` and pauses are not looked at.
-    aws::ClientOptions client{};
+    aws::ClientOptions client{.timeout = std::chrono::seconds(10)};
     std::size_t most_in_flight = 32;  // of one invoke()
   };
   explicit LambdaInvoker(Options options);
