@@ -73,32 +73,6 @@ void warn(const std::string& line) { log(LogLevel::warning, line); }
   throw RuntimeError(error.text());
 }
 
-// By which each message of the event is known when it comes again: its id at SQS or SNS, that of
-// EventBridge, else of the invocation, which Lambda's own repeats share.
-std::vector<std::string> keys_of(const json::object& event, const json::array& messages,
-                                 const std::string& request_id) {
-  std::vector<std::string> keys;
-  const auto* records = event.if_contains("Records");
-  const bool all =
-      records != nullptr && records->is_array() && records->get_array().size() == messages.size();
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    std::string key = messages.size() == 1 ? request_id : fmt::format("{}/{}", request_id, i);
-    const auto take = [&](const json::value* id) {
-      if (id != nullptr && id->is_string() && !id->get_string().empty())
-        key = std::string(id->get_string());
-    };
-    if (all && records->get_array()[i].is_object()) {
-      const auto& record = records->get_array()[i].get_object();
-      take(record.if_contains("messageId"));
-      if (const auto* sns = record.if_contains("Sns"); sns != nullptr && sns->is_object())
-        take(sns->get_object().if_contains("MessageId"));
-    }
-    if (messages[i].is_object()) take(messages[i].get_object().if_contains("id"));
-    keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
 bool asks_to_continue(const json::value& message) {
   const auto* object = message.if_object();
   const auto* flag = object ? object->if_contains("continue_jobs") : nullptr;
@@ -126,6 +100,32 @@ Result<Essential> chosen_essential(std::string_view handler, std::string_view fu
                   handler, function),
       "set the handler of the function to sosw_scheduler, sosw_orchestrator, sosw_scavenger or "
       "sosw_worker_assistant");
+}
+
+std::vector<std::string> keys_of(const json::object& event, const json::array& messages,
+                                 const std::string& request_id) {
+  std::vector<std::string> keys;
+  const auto* records = event.if_contains("Records");
+  const bool all =
+      records != nullptr && records->is_array() && records->get_array().size() == messages.size();
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    std::string key = messages.size() == 1 ? request_id : fmt::format("{}/{}", request_id, i);
+    const auto take = [&](const json::value* id) {
+      if (id != nullptr && id->is_string() && !id->get_string().empty())
+        key = std::string(id->get_string());
+    };
+    if (all && records->get_array()[i].is_object()) {
+      const auto& record = records->get_array()[i].get_object();
+      take(record.if_contains("messageId"));
+      if (const auto* sns = record.if_contains("Sns"); sns != nullptr && sns->is_object())
+        take(sns->get_object().if_contains("MessageId"));
+    }
+    if (const auto* message = messages[i].if_object();
+        message != nullptr && (message->contains("job") || message->contains("detail-type")))
+      take(message->if_contains("id"));
+    keys.push_back(std::move(key));
+  }
+  return keys;
 }
 
 json::object report_of(Essential essential, const RunReport& run, std::size_t configured,

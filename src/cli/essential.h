@@ -4,7 +4,9 @@
 
 #include <boost/json.hpp>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "cloud/essentials.h"
 #include "cloud/self_check.h"
@@ -18,6 +20,13 @@ namespace sosw::cli {
 // which contains "orchestrator". Error: invalid, with the four.
 [[nodiscard]] Result<cloud::Essential> chosen_essential(std::string_view handler,
                                                         std::string_view function);
+
+// By which each message of an event is known when it comes again: a text `id` beside its `job`, or
+// that of EventBridge, else the message's id at SQS or SNS, else `request_id`, which Lambda's own
+// repeats share. An `id` inside of a job is data. `messages`: those that the event carries.
+[[nodiscard]] std::vector<std::string> keys_of(const json::object& event,
+                                               const json::array& messages,
+                                               const std::string& request_id);
 
 // What an invocation did, as one line of JSON that CloudWatch reads as metrics, too (its embedded
 // metric format). `configured`: labourers.

@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "sosw/helpers.h"
+
 namespace sosw::cli {
 namespace {
 
 using cloud::Essential;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 TEST(EssentialFunction, IsChosenByItsHandlerElseByItsName) {
@@ -21,6 +24,32 @@ TEST(EssentialFunction, IsChosenByItsHandlerElseByItsName) {
   const auto none = chosen_essential("app.lambda_handler", "my_function");
   ASSERT_FALSE(none);
   EXPECT_THAT(none.error().text(), HasSubstr("sosw_worker_assistant"));
+}
+
+// D-23: what comes twice is accepted once, and what only looks alike is not taken for it.
+TEST(EssentialFunction, KnowsAJobThatComesAgain) {
+  const auto keys = [](std::string_view text) {
+    const auto event = json::parse(text).as_object();
+    return keys_of(event, unwrap_event_recursively(event), "r-1");
+  };
+  EXPECT_THAT(keys(R"({"lambda_name": "f"})"), ElementsAre("r-1"));
+  EXPECT_THAT(keys(R"({"lambda_name": "f", "id": "customer 5"})"), ElementsAre("r-1"));
+  EXPECT_THAT(keys(R"({"id": "mine", "job": {"lambda_name": "f", "id": "customer 5"}})"),
+              ElementsAre("mine"));
+  EXPECT_THAT(keys(R"({"id": "", "job": {"lambda_name": "f"}})"), ElementsAre("r-1"));
+  EXPECT_THAT(keys(R"({"id": 7, "job": {"lambda_name": "f"}})"), ElementsAre("r-1"));
+  EXPECT_THAT(keys(R"({"id": "e-1", "detail-type": "Scheduled Event", "lambda_name": "f"})"),
+              ElementsAre("e-1"));
+  const auto queued = [](std::string_view id, std::string_view body) {
+    return json::serialize(
+        json::object{{"eventSource", "aws:sqs"}, {"messageId", id}, {"body", body}});
+  };
+  EXPECT_THAT(keys(R"({"Records": [)" + queued("m-1", R"({"lambda_name": "f"})") + "," +
+                   queued("m-2", R"({"id": "mine", "job": {"lambda_name": "f"}})") + "]}"),
+              ElementsAre("m-1", "mine"));
+  EXPECT_THAT(keys(R"({"Records": [{"EventSource": "aws:sns", "Sns": {"MessageId": "s-1",
+                       "Message": "{\"lambda_name\": \"f\"}"}}]})"),
+              ElementsAre("s-1"));
 }
 
 TEST(EssentialFunction, ReportsInTheEmbeddedMetricFormat) {
