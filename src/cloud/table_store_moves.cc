@@ -48,6 +48,19 @@ void sort_by(std::vector<Item>& rows, Time time) {
   });
 }
 
+// DynamoDB refuses an item above 400 KB, and more than 10 GB of retries of one labourer: the rows
+// stay where they are.
+void tell_too_large(std::span<const Move> moves, std::string_view labourer,
+                    const std::function<void(const std::string&)>& warn) {
+  const auto n = std::count_if(moves.begin(), moves.end(),
+                               [](const Move& move) { return move.fate == Move::Fate::too_large; });
+  if (n > 0 && warn)
+    warn(
+        fmt::format("{} task{} of {} cannot be moved and will be tried again: DynamoDB takes no "
+                    "item above 400 KB, and no more than 10 GB of retries of one labourer",
+                    n, n == 1 ? "" : "s", labourer));
+}
+
 template <class T>
 std::size_t within(const std::vector<T>& all, std::int64_t at_most) {
   return static_cast<std::size_t>(
@@ -159,6 +172,7 @@ Result<std::vector<Ended>> TableStore::Body::expire(const Labourer& labourer, st
     states.push_back(state);
   }
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  tell_too_large(moves, labourer.id, options_.warn);
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ended.push_back({id_of(rows[i]), states[i]});
   if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
@@ -226,6 +240,7 @@ Result<std::vector<std::string>> TableStore::Body::requeue(std::string_view labo
                                    put(options_.tasks, std::move(row), SOSW_GUARD(put_due))};
   }
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  tell_too_large(moves, labourer, options_.warn);
   for (std::size_t i = 0; i < due.size(); ++i)
     if (moves[closed + i].fate == Move::Fate::done) ids.push_back(id_of(*due[i]));
   if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
@@ -258,6 +273,7 @@ Result<std::vector<std::string>> TableStore::Body::archive(std::string_view labo
   for (const Item& row : *rows)
     moves.push_back(closing(row, Place::Where::tasks, State::done, std::nullopt, now));
   if (auto committed = requests_.commit(moves); !committed) return committed.error();
+  tell_too_large(moves, labourer, options_.warn);
   for (std::size_t i = 0; i < moves.size(); ++i)
     if (moves[i].fate == Move::Fate::done) ids.push_back(id_of((*rows)[i]));
   if (auto repaired = repair_refused(moves, now); !repaired) return repaired.error();
