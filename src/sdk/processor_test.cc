@@ -468,6 +468,33 @@ TEST_F(ProcessorTest, logs_at_the_level_of_the_event) {
   globals.set_processor(nullptr);
 }
 
+// D-54: secrets come with events and configurations.
+TEST_F(ProcessorTest, writes_neither_event_nor_configuration_nor_response_to_the_log) {
+  struct Secretive : Counter {
+    using Counter::Counter;
+    json::value operator()(const json::object& event) override {
+      Counter::operator()(event);
+      result()["token"] = "in-the-result";
+      return {{"token", "in-the-response"}};
+    }
+  };
+  LambdaGlobals globals;
+  globals.set_processor(nullptr);
+  const auto handler = get_lambda_handler<Secretive>(globals, {{"password", "in-the-config"}});
+  json::object event = {{"password", "in-the-event"}, {"logging_level", "DEBUG"}};
+  ::testing::internal::CaptureStderr();
+  ::testing::internal::CaptureStdout();
+  handler(event, context_of("r1"));
+  event["fail"] = true;
+  EXPECT_THROW(handler(event, context_of("r2")), std::runtime_error);
+  const auto written = ::testing::internal::GetCapturedStderr();
+  EXPECT_THAT(written, HasSubstr("calls"));
+  for (const auto* secret : {"in-the-event", "in-the-config", "in-the-result", "in-the-response"})
+    EXPECT_THAT(written, ::testing::Not(HasSubstr(secret)));
+  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
+  globals.set_processor(nullptr);
+}
+
 TEST_F(ProcessorTest, asks_sts_for_its_account_outside_of_invocations) {
   serve({.headers = {{"Content-Type", "text/xml"}},
          .body = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>210987654321</"
