@@ -3,19 +3,25 @@
 #include "cli/essential.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "aws/endpoints.h"
 #include "aws/lambda.h"
+#include "aws/services.h"
 #include "cloud/alarm_notifier.h"
 #include "cloud/audit_log.h"
 #include "cloud/cloudwatch_metrics.h"
@@ -66,6 +72,33 @@ void pause(int round) {
 }
 
 void warn(const std::string& line) { log(LogLevel::warning, line); }
+
+// The date in a zone whose rules lie on the machine (TZDIR, else /usr/share/zoneinfo), read by
+// libc: a static program has no other. The environment is this one thread's as long as the
+// Scheduler serves one event at a time.
+Result<Date> today_in(std::string_view zone, Time now) {
+  if (zone.empty() || zone == "UTC") return std::chrono::floor<std::chrono::days>(now);
+  auto folder = sdk::environment("TZDIR");
+  if (folder.empty()) folder = "/usr/share/zoneinfo";
+  const auto file = fmt::format("{}/{}", folder, zone);
+  if (zone.find("..") != zone.npos || access(file.c_str(), R_OK) != 0)
+    return invalid(fmt::format("timezone '{}' is not known here: there is no {}", zone, file),
+                   "a name of the tz database (Europe/Berlin); a layer with its files is found by "
+                   "the variable TZDIR");
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const auto before = sdk::environment("TZ");
+  setenv("TZ", fmt::format(":{}", file).c_str(), 1);
+  tzset();
+  const std::time_t seconds = epoch_seconds(now);
+  std::tm local{};
+  localtime_r(&seconds, &local);
+  before.empty() ? unsetenv("TZ") : setenv("TZ", before.c_str(), 1);
+  tzset();
+  using std::chrono::year, std::chrono::month, std::chrono::day;
+  return Date{year(local.tm_year + 1900) / month(static_cast<unsigned>(local.tm_mon + 1)) /
+              day(static_cast<unsigned>(local.tm_mday))};
+}
 
 // Thrown to the runtime: what is wrong with the event, or what may work later.
 [[noreturn]] void raise(const Error& error) {
@@ -221,6 +254,8 @@ struct EssentialFunction::State {
       settings.scheduler = config.scheduler;
       settings.lanes = std::clamp<std::size_t>(config.labourers.size(), 1, kLanes);
       settings.sleep = sleep_s;
+      settings.orphans_every_s = 600;
+      settings.scheduler.today = today_in;
       return settings;
     }
 
@@ -286,6 +321,9 @@ struct EssentialFunction::State {
     return *wired_;
   }
 
+  // The same without a look at the configuration. REQUIRES: wired() was called.
+  Wired& current() { return *wired_; }
+
   // Only tells: what is missing may not be needed by this event, and what is needed fails by
   // itself.
   void check() {
@@ -312,6 +350,20 @@ struct EssentialFunction::State {
 };
 
 namespace {
+
+// With what its function is configured to on Lambda.
+engine::Labourers registered(cloud::Functions& functions, const engine::Labourers& configured,
+                             RunReport& run) {
+  engine::Labourers labourers = configured;
+  for (auto& problem : functions.register_labourers(labourers)) run.skip({}, problem);
+  for (const auto& [id, labourer] : labourers) {
+    if (labourer.timeout_s > labourer.duration_s + labourer.cooldown_s)
+      run.skip(id, fmt::format("its function may run for {} s, but counts as expired after {} s: "
+                               "raise `duration` or `cooldown`, or lower the function's timeout",
+                               labourer.timeout_s, labourer.duration_s + labourer.cooldown_s));
+  }
+  return labourers;
+}
 
 Essential chosen_or_throw() {
   const auto chosen =
@@ -354,6 +406,54 @@ EssentialFunction::EssentialFunction(const engine::Clock* clock)
     : state_(std::make_unique<State>(chosen_or_throw(), *clock)) {}
 EssentialFunction::~EssentialFunction() = default;
 
+// Of one invocation.
+struct EssentialFunction::Outcome {
+  RunReport run;
+  json::array answers;          // one for each message that was worked on
+  std::optional<Error> failed;  // of a message; the others were tried all the same
+};
+
+// What the Scheduler does: jobs, queue files of the original, and rows until its time is over.
+void EssentialFunction::schedule(const json::object& event, const json::array& messages, Time began,
+                                 Time until, Outcome& outcome) {
+  auto& wired = state_->current();
+  auto& run = outcome.run;
+  const auto take_over = [&](const std::string& file) {
+    if (wired.queue_files)
+      take_over_files(*wired.queue_files, wired.store, file, wired.config.scheduler.make_now, began,
+                      run);
+  };
+  const auto keys = keys_of(event, messages, context().aws_request_id);
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (const auto file = file_in(messages[i]); !file.empty() || asks_to_continue(messages[i])) {
+      if (!file.empty()) take_over(file);
+      outcome.answers.push_back(json::object());
+      continue;
+    }
+    const auto accepted = wired.essentials.schedule(wired.config.labourers, messages[i], keys[i]);
+    if (!accepted) {
+      outcome.failed = accepted.error();
+      continue;
+    }
+    outcome.answers.push_back(
+        {{"job_id", accepted->job_id}, {"tasks", accepted->rows}, {"already", accepted->already}});
+    run.rows_made += accepted->made;
+  }
+  take_over({});
+  run.add(wired.essentials.continue_jobs(wired.config.labourers, until));
+  for (auto& answer : outcome.answers) answer.get_object()["rows_made"] = run.rows_made;
+  // Without an Orchestrator of ours nobody else goes on. A run that made nothing calls no next one.
+  if (!run.more || run.rows_made == 0) return;
+  aws::Lambda lambda(std::nullopt, region(),
+                     aws::find_endpoint(*aws::find_service("lambda"), region()).url);
+  const auto next =
+      lambda.invoke({.function = state_->function, .payload = R"({"continue_jobs": true})"});
+  if (next.outcome != aws::Outcome::accepted)
+    run.skip({}, fmt::format("the rest of the rows waits for the next run of an Essential: this "
+                             "function cannot invoke itself: {}",
+                             next.error_message));
+}
+
 json::value EssentialFunction::operator()(const json::object& event) {
   const Time began = state_->clock.now();
   auto& wired = state_->wired();
@@ -363,82 +463,43 @@ json::value EssentialFunction::operator()(const json::object& event) {
   const auto within = [&](double most_s) {
     return after(began, std::min(most_s, left_s - std::min(kMargin, left_s / 4)));
   };
-
-  RunReport run;
-  for (const Error& bad : config.tasks.bad_labourers) run.skip({}, bad.text());
-  std::optional<Error> failed;
-  json::array answers;
   const auto messages = unwrap_event_recursively(event);
+
+  Outcome outcome;
+  auto& run = outcome.run;
+  for (const Error& bad : config.tasks.bad_labourers) run.skip({}, bad.text());
   switch (state_->essential) {
-    case Essential::orchestrator: {
-      engine::Labourers labourers = config.labourers;
-      for (auto& problem : wired.functions.register_labourers(labourers)) run.skip({}, problem);
-      run.add(wired.essentials.orchestrate(labourers, within(config.run_s)));
+    case Essential::orchestrator:
+      run.add(wired.essentials.orchestrate(registered(wired.functions, config.labourers, run),
+                                           within(config.run_s)));
       break;
-    }
-    case Essential::scavenger: {
-      engine::Labourers labourers = config.labourers;
-      for (auto& problem : wired.functions.register_labourers(labourers)) run.skip({}, problem);
-      run.add(wired.essentials.scavenge(labourers, within(config.run_s)));
+    case Essential::scavenger:
+      run.add(wired.essentials.scavenge(registered(wired.functions, config.labourers, run),
+                                        within(config.run_s)));
       break;
-    }
-    case Essential::scheduler: {
-      const auto keys = keys_of(event, messages, context().aws_request_id);
-      for (std::size_t i = 0; i < messages.size(); ++i) {
-        const auto file = file_in(messages[i]);
-        if (asks_to_continue(messages[i]) || !file.empty()) {
-          if (!file.empty() && wired.queue_files)
-            take_over_files(*wired.queue_files, wired.store, file, config.scheduler.make_now, began,
-                            run);
-          answers.push_back(json::object());
-          continue;
-        }
-        const auto accepted = wired.essentials.schedule(config.labourers, messages[i], keys[i]);
-        if (!accepted) {
-          failed = accepted.error();
-          continue;
-        }
-        answers.push_back({{"job_id", accepted->job_id},
-                           {"tasks", accepted->rows},
-                           {"already", accepted->already}});
-        run.rows_made += accepted->made;
-      }
-      if (wired.queue_files)
-        take_over_files(*wired.queue_files, wired.store, {}, config.scheduler.make_now, began, run);
-      run.add(wired.essentials.continue_jobs(config.labourers, within(left_s)));
-      for (auto& answer : answers) answer.get_object()["rows_made"] = run.rows_made;
-      if (run.more && run.rows_made > 0) {
-        aws::Lambda lambda(std::nullopt, region(), {});
-        const auto next =
-            lambda.invoke({.function = state_->function, .payload = R"({"continue_jobs": true})"});
-        if (next.outcome != aws::Outcome::accepted)
-          run.skip({}, fmt::format("the rest of the rows waits for the next run of an Essential: "
-                                   "this function cannot invoke itself: {}",
-                                   next.error_message));
-      }
+    case Essential::scheduler:
+      schedule(event, messages, began, within(left_s), outcome);
       break;
-    }
     case Essential::worker_assistant:
       for (const auto& message : messages) {
         auto answer = wired.essentials.assist(config.labourers, message);
-        if (!answer)
-          failed = answer.error();
+        if (answer)
+          outcome.answers.push_back(*std::move(answer));
         else
-          answers.push_back(*std::move(answer));
+          outcome.failed = answer.error();
       }
       break;
   }
-  // A report for each report would cost more than it tells.
-  if (state_->essential != Essential::worker_assistant || !run.skipped.empty()) {
-    const auto line =
-        report_of(state_->essential, run, config.labourers.size(), began, state_->clock.now());
-    fmt::print("{}\n", json::serialize(line));
-  }
-  if (failed) raise(*failed);
+  // A line for each report of a worker would cost more than it tells.
+  if (state_->essential != Essential::worker_assistant || !run.skipped.empty())
+    fmt::print("{}\n", json::serialize(report_of(state_->essential, run, config.labourers.size(),
+                                                 began, state_->clock.now())));
+  if (outcome.failed) raise(*outcome.failed);
   if (run.failed)
     throw RuntimeError(run.skipped.empty() ? "not all was done" : run.skipped.front().reason);
+  auto& answers = outcome.answers;
   if (answers.empty()) return nullptr;
-  return answers.size() == 1 ? answers.front() : json::value(std::move(answers));
+  return answers.size() == 1 ? std::move(answers.front()) : json::value(std::move(answers));
 }
 
 }  // namespace sosw::cli

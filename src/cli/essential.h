@@ -52,6 +52,10 @@ class EssentialFunction final : public Processor {
 
  private:
   struct State;
+  struct Outcome;
+  void schedule(const json::object& event, const json::array& messages, Time began, Time until,
+                Outcome& outcome);
+
   const std::unique_ptr<State> state_;
 };
 

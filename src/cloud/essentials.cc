@@ -104,18 +104,21 @@ RunReport Essentials::orchestrate(const engine::Labourers& configured, Time unti
     auto alarms = lane->take_alarms();
     std::move(alarms.begin(), alarms.end(), std::back_inserter(direct_));
   }
-  if (!direct_.empty()) {
-    if (const auto told = ports_.notifier.notify(direct_); told) {
-      run.alarms_sent += std::ssize(direct_);
-      direct_.clear();
-    } else {
-      run.skip({}, told.error().text());
-    }
-  }
+  send_direct_alarms(run);
   // Else they run out.
   if (const auto given = ports_.tables.give_back_leases(); !given)
     run.skip({}, given.error().text());
   return run;
+}
+
+void Essentials::send_direct_alarms(RunReport& run) {
+  if (direct_.empty()) return;
+  if (const auto told = ports_.notifier.notify(direct_); told) {
+    run.alarms_sent += std::ssize(direct_);
+    direct_.clear();
+  } else {
+    run.skip({}, told.error().text());
+  }
 }
 
 RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labourers& labourers,
@@ -177,6 +180,7 @@ RunReport Essentials::scavenge(const engine::Labourers& labourers, Time until) {
     return done;
   });
   finish_cancellations(run, until);
+  look_for_orphans(run, labourers);
   const auto glance = ports_.tables.glance(names_of(labourers));
   if (glance)
     make_rows(run, *glance, std::min(until, after(ports_.clock.now(), settings_.make_rows_s)));
@@ -205,6 +209,37 @@ void Essentials::finish_cancellations(RunReport& run, Time until) {
       again = left && *left > 0 && settings_.sleep && ports_.clock.now() < until;
     }
   }
+}
+
+// Tasks of a labourer that was renamed or removed are looked at by nobody (D-61).
+void Essentials::look_for_orphans(RunReport& run, const engine::Labourers& labourers) {
+  const Time now = ports_.clock.now();
+  if (settings_.orphans_every_s <= 0 || now < after(looked_for_orphans_, settings_.orphans_every_s))
+    return;
+  looked_for_orphans_ = now;
+  const auto known = ports_.tables.known_labourers();
+  if (!known) return run.skip({}, known.error().text());
+  for (const auto& id : *known) {
+    if (labourers.contains(id) || id.empty()) continue;
+    const auto status = ports_.tables.status_of(id);
+    if (!status) {
+      run.skip(id, status.error().text());
+      continue;
+    }
+    std::int64_t live = status->folded;
+    for (const auto& [state, n] : status->tasks)
+      if (!closed(state)) live += n;
+    if (live == 0) continue;
+    auto message = fmt::format(
+        "labourer {} is not configured and has {} tasks that nothing will start: configure it "
+        "again, or cancel its jobs",
+        id, live);
+    run.skip(id, message);
+    if (orphans_told_.insert(id).second)
+      direct_.push_back(
+          {0, engine::Alarm::Kind::labourer_removed, id, {}, std::move(message), now});
+  }
+  send_direct_alarms(run);
 }
 
 // --- Jobs

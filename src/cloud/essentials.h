@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,9 +58,11 @@ class Essentials {
     engine::Scavenger::Settings scavenger;
     engine::TaskManager::Settings task_manager;
     engine::Scheduler::Settings scheduler;
-    std::int64_t alarms_at_once = 100;    // in one message
-    std::int64_t closed_at_once = 100;    // rows of a cancelled job in one call
-    double make_rows_s = 5;               // at most so long at the beginning of other work
+    std::int64_t alarms_at_once = 100;  // in one message
+    std::int64_t closed_at_once = 100;  // rows of a cancelled job in one call
+    double make_rows_s = 5;             // at most so long at the beginning of other work
+    // Between two looks for labourers that are configured no more and still have tasks; 0: none.
+    double orphans_every_s = 0;
     std::size_t lanes = 1;                // labourers that are worked on at the same time
     std::function<void(double)> sleep{};  // seconds; between two looks of a run. None: one look
   };
@@ -92,6 +95,8 @@ class Essentials {
                         const Names& names, Time until);
   void make_rows(RunReport& run, const Status& glance, Time until);
   void finish_cancellations(RunReport& run, Time until);
+  void look_for_orphans(RunReport& run, const engine::Labourers& labourers);
+  void send_direct_alarms(RunReport& run);
 
   Ports ports_;
   Settings settings_;
@@ -101,6 +106,8 @@ class Essentials {
   engine::Scavenger scavenger_;
   std::vector<std::unique_ptr<engine::Orchestrator>> lanes_;  // each with its own labourers
   std::vector<engine::Alarm> direct_;  // alarms that are in no store, to be sent
+  std::set<std::string> orphans_told_;
+  Time looked_for_orphans_{};
 };
 
 }  // namespace sosw::cloud

@@ -227,6 +227,24 @@ TEST_F(EssentialsOnTables, LetOneRunOfAClaimStartAndNoneThatIsOver) {
   EXPECT_FALSE(start("a"));
 }
 
+// D-61
+TEST_F(EssentialsOnTables, TellOnceOfALabourerThatIsConfiguredNoMore) {
+  settings_.orphans_every_s = 600;
+  schedule(4);
+  labourers_.clear();
+  store_options_.labourers.clear();
+  store_.reset();
+  essentials_.reset();
+  const auto run = essentials().scavenge(labourers_, in(50));
+  ASSERT_THAT(notifier_.delivered(), SizeIs(1));
+  EXPECT_EQ(notifier_.delivered()[0].kind, engine::Alarm::Kind::labourer_removed);
+  EXPECT_THAT(notifier_.delivered()[0].message, HasSubstr("has 4 tasks"));
+  EXPECT_THAT(run.skipped, SizeIs(1));
+  clock_.advance(700);
+  EXPECT_THAT(essentials().scavenge(labourers_, in(50)).skipped, SizeIs(1));
+  EXPECT_THAT(notifier_.delivered(), SizeIs(1));
+}
+
 TEST_F(EssentialsOnTables, TellWhatIsWrongWithAReport) {
   const auto answer = essentials().assist(labourers_, json::object{{"task_id", "t"}});
   ASSERT_FALSE(answer);

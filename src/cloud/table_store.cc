@@ -117,6 +117,12 @@ Result<std::map<std::string, engine::LabourerStatus>> TableStore::glance(
   return body_->glance(labourers);
 }
 
+Result<std::vector<std::string>> TableStore::known_labourers() {
+  const auto known = body_->known_labourers();
+  if (!known) return known.error();
+  return std::vector<std::string>(known->begin(), known->end());
+}
+
 Result<std::vector<Task>> TableStore::tasks(const engine::TaskQuery& query) {
   return body_->tasks(query);
 }

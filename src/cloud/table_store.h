@@ -100,6 +100,8 @@ class TableStore final : public engine::TaskStore {
   // for each 50 of them.
   Result<std::map<std::string, engine::LabourerStatus>> glance(
       std::span<const std::string_view> labourers);
+  // The configured ones, and all for which this kind of store has ever written anything.
+  Result<std::vector<std::string>> known_labourers();
   // The worker asks, before it runs anything, whether its claim is current and nobody has started
   // it. `run`: random, of this run of the handler; the same asks again for the same answer.
   Result<bool> start(std::string_view task_id, std::string_view claim, std::string_view run);

@@ -70,6 +70,7 @@ class TableStore::Body {
   Result<std::map<std::string, engine::LabourerStatus>> glance(
       std::span<const std::string_view> labourers);
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query);
+  Result<std::set<std::string, std::less<>>> known_labourers();
 
  private:
   // A row of a task where it is.
@@ -102,7 +103,6 @@ class TableStore::Body {
   Query claimed(std::string_view labourer, Time now) const;
   Query waiting_for_retry(std::string_view labourer) const;
   Result<std::optional<std::int64_t>> oldest_position(std::string_view labourer, Time now);
-  Result<std::set<std::string, std::less<>>> known_labourers();
   // Wherever the task is. `labourers`: whose retry rows are looked at, beside the known ones.
   Result<std::optional<Place>> find(std::string_view task_id, const engine::Labourers& labourers,
                                     Time now);

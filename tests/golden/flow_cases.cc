@@ -11,6 +11,9 @@
 #include <set>
 
 #include "areas.h"
+#include "aws/client.h"
+#include "aws/http.h"
+#include "cloud/dynamodb_tables.h"
 #include "cloud/table_store.h"
 #include "core/json_text.h"
 #include "engine/orchestrator.h"
@@ -24,6 +27,7 @@
 #include "simulation/model_ports.h"
 #include "simulation/model_store.h"
 #include "simulation/model_tables.h"
+#include "support/create_table.h"
 #include "support/scratch_folder.h"
 #include "support/swept_store.h"
 
@@ -343,6 +347,15 @@ class Flow {
   std::size_t first_call_ = 0, first_alarm_ = 0;
 };
 
+cloud::TableStore::Options options_of(std::int64_t delta, std::int64_t step) {
+  cloud::TableStore::Options options;
+  options.invocation_delta = delta;
+  options.task_step = step;
+  options.index_lag_s = 0;
+  options.holder = options.nonce = "flow";
+  return options;
+}
+
 // The store on DynamoDB, on tables in memory.
 class OnTables final : public testing::SweptStore {
  public:
@@ -352,18 +365,44 @@ class OnTables final : public testing::SweptStore {
  private:
   struct Parts {
     Parts(std::int64_t delta, std::int64_t step)
-        : tables(simulation::sosw_tables(), [] { return Time(); }), store(tables, [&] {
-            cloud::TableStore::Options options;
-            options.invocation_delta = delta;
-            options.task_step = step;
-            options.index_lag_s = 0;
-            options.holder = options.nonce = "flow";
-            return options;
-          }()) {}
+        : tables(simulation::sosw_tables(), [] { return Time(); }),
+          store(tables, options_of(delta, step)) {}
     simulation::ModelTables tables;
     cloud::TableStore store;
   };
   explicit OnTables(std::unique_ptr<Parts> parts)
+      : SweptStore(parts->store, true), parts_(std::move(parts)) {}
+  const std::unique_ptr<Parts> parts_;
+};
+
+// The same over the wire, on tables that are made anew. `endpoint`: of a DynamoDB that moto plays.
+class OnDynamoDb final : public testing::SweptStore {
+ public:
+  OnDynamoDb(const std::string& endpoint, std::int64_t delta, std::int64_t step)
+      : OnDynamoDb(std::make_unique<Parts>(endpoint, delta, step)) {}
+
+ private:
+  struct Parts {
+    Parts(const std::string& endpoint, std::int64_t delta, std::int64_t step)
+        : tables({.client = with_empty_tables(endpoint)}), store(tables, options_of(delta, step)) {}
+    static aws::ClientOptions with_empty_tables(const std::string& endpoint) {
+      aws::ClientOptions client{.region = "eu-west-1",
+                                .endpoint = endpoint,
+                                .credentials = aws::Credentials{"AKIDEXAMPLE", "secret", ""}};
+      const auto emptied =
+          aws::HttpClient().send({.method = "POST", .url = endpoint + "/moto-api/reset"});
+      if (emptied.status != 200) throw std::runtime_error("no moto at " + endpoint);
+      aws::Client dynamodb("dynamodb", client);
+      for (const auto& table : simulation::sosw_tables()) {
+        const auto made = dynamodb.call("CreateTable", testing::create_table_input(table));
+        if (!made) throw std::runtime_error(made.error().text());
+      }
+      return client;
+    }
+    cloud::DynamoDbTables tables;
+    cloud::TableStore store;
+  };
+  explicit OnDynamoDb(std::unique_ptr<Parts> parts)
       : SweptStore(parts->store, true), parts_(std::move(parts)) {}
   const std::unique_ptr<Parts> parts_;
 };
@@ -403,17 +442,20 @@ Answer trace(const Case& what) {
         if (!store) throw std::runtime_error(store.error().text());
         return *std::move(store);
       }).run();
-  if (!same(plain_area(), false, on_model, on_sqlite)) {
-    throw std::runtime_error("the stores differ:\n" + json_text(on_model.value()) + "\n" +
-                             json_text(on_sqlite.value()));
-  }
-  const Answer on_tables =
-      Flow(what, [](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
-        return std::make_unique<OnTables>(delta, step);
-      }).run();
-  if (!same(plain_area(), false, on_model, on_tables)) {
-    throw std::runtime_error("the stores differ:\n" + json_text(on_model.value()) + "\n" +
-                             json_text(on_tables.value()));
+  const auto check = [&](const Answer& another) {
+    if (!same(plain_area(), false, on_model, another))
+      throw std::runtime_error("the stores differ:\n" + json_text(on_model.value()) + "\n" +
+                               json_text(another.value()));
+  };
+  check(on_sqlite);
+  check(Flow(what, [](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
+          return std::make_unique<OnTables>(delta, step);
+        }).run());
+  // golden_check --dynamodb sets it.
+  if (const char* endpoint = std::getenv("SOSW_GOLDEN_DYNAMODB")) {
+    check(Flow(what, [&](std::int64_t delta, std::int64_t step) -> std::unique_ptr<TaskStore> {
+            return std::make_unique<OnDynamoDb>(endpoint, delta, step);
+          }).run());
   }
   return on_sqlite;
 }

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // golden_check FILE...           judges recorded cases; exit 0 only if none failed
 // golden_check --answers FILE... prints our answer to each case as a JSON line, without judging
+// golden_check --dynamodb URL FILE...   takes `flow` through the DynamoDB there too, which moto
+// plays
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -105,9 +108,13 @@ bool judge_file(const std::string& path) {
 
 int main(int argc, char** argv) {
   const bool answers = argc > 1 && std::string_view(argv[1]) == "--answers";
-  const int first = answers ? 2 : 1;
+  const bool on_dynamodb = argc > 2 && std::string_view(argv[1]) == "--dynamodb";
+  if (on_dynamodb) setenv("SOSW_GOLDEN_DYNAMODB", argv[2], 1);
+  const int first = on_dynamodb ? 3 : answers ? 2 : 1;
   if (argc <= first || std::string_view(argv[first]).substr(0, 1) == "-") {
-    fmt::print(stderr, "usage: golden_check FILE...\n       golden_check --answers FILE...\n");
+    fmt::print(stderr,
+               "usage: golden_check FILE...\n       golden_check --answers FILE...\n"
+               "       golden_check --dynamodb URL FILE...\n");
     return 2;
   }
   bool good = true;
