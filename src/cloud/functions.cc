@@ -54,6 +54,9 @@ std::vector<std::string> Functions::register_labourers(engine::Labourers& labour
         labourer.settings.contains("max_duration"))
       continue;
     labourer.timeout_s = found->second.function.timeout_s;
+    if (const auto* expiry = labourer.settings.if_contains("expiry");
+        expiry != nullptr && *expiry == json::value("timeout"))
+      labourer.duration_s = labourer.timeout_s;
   }
   return lines;
 }

@@ -35,9 +35,10 @@ class Functions {
   Functions(Options options, const engine::Clock& clock);
 
   // Sets `timeout_s` of each labourer that configures neither `timeout` nor `max_duration` to that
-  // of its function, where that is known. Gives a line for each function that could not be asked,
-  // and for each that Lambda runs again by itself, which sosw's attempts do not count; the second
-  // only when it was asked anew. From any thread, one after the other.
+  // of its function, where that is known; with `expiry: timeout` also its `duration_s`. Gives a
+  // line for each function that could not be asked, and for each that Lambda runs again by itself,
+  // which sosw's attempts do not count; the second only when it was asked anew. From any thread,
+  // one after the other.
   std::vector<std::string> register_labourers(engine::Labourers& labourers);
 
   // What is known of the labourer's function, without asking.

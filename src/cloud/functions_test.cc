@@ -102,6 +102,16 @@ TEST_F(PlayedFunctions, the_timeout_is_that_of_the_function_unless_it_is_configu
   EXPECT_FALSE(functions_.known(stranger));
 }
 
+TEST_F(PlayedFunctions, an_expiry_by_the_timeout_is_by_that_of_the_function) {
+  add("first", "", {{"expiry", "timeout"}});
+  add("set", "", {{"expiry", "timeout"}, {"timeout", 5}});
+  labourers_["set"].timeout_s = labourers_["set"].duration_s = 5;
+  EXPECT_THAT(functions_.register_labourers(labourers_), IsEmpty());
+  EXPECT_EQ(labourers_["first"].duration_s, 77);
+  EXPECT_EQ(labourers_["second"].duration_s, 900);
+  EXPECT_EQ(labourers_["set"].duration_s, 5);
+}
+
 TEST_F(PlayedFunctions, an_answer_is_kept_for_ten_minutes) {
   ASSERT_THAT(functions_.register_labourers(labourers_), IsEmpty());
   EXPECT_THAT(asked(), SizeIs(4));
