@@ -422,6 +422,10 @@ void EssentialFunction::schedule(const json::object& event, const json::array& m
     if (wired.queue_files)
       take_over_files(*wired.queue_files, wired.store, file, wired.config.scheduler.make_now, began,
                       run);
+    else if (!file.empty())
+      run.skip({}, fmt::format("the event is about the queue file {}, and no `queue_bucket` is "
+                               "configured",
+                               file));
   };
   const auto keys = keys_of(event, messages, context().aws_request_id);
   for (std::size_t i = 0; i < messages.size(); ++i) {

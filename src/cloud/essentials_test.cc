@@ -245,6 +245,18 @@ TEST_F(EssentialsOnTables, TellOnceOfALabourerThatIsConfiguredNoMore) {
   EXPECT_THAT(notifier_.delivered(), SizeIs(1));
 }
 
+// D-04: nothing is left behind that the next job would meet.
+TEST_F(EssentialsOnTables, TakeTheNextJobAfterOneThatIsRefused) {
+  for (const auto* job : {R"({"lambda_name": "g"})", R"({"lambda_name": "f", "period": "never"})",
+                          R"({"job": "no JSON"})"}) {
+    const auto refused = essentials().schedule(labourers_, json::parse(job), job);
+    ASSERT_FALSE(refused);
+    EXPECT_FALSE(refused.error().text().empty());
+  }
+  schedule(3);
+  EXPECT_EQ(store_->status_of("f")->tasks.at(State::queued), 3);
+}
+
 TEST_F(EssentialsOnTables, TellWhatIsWrongWithAReport) {
   const auto answer = essentials().assist(labourers_, json::object{{"task_id", "t"}});
   ASSERT_FALSE(answer);

@@ -28,6 +28,7 @@ class Meanwhile final : public Tables {
   explicit Meanwhile(Tables& tables) : tables_(tables) {}
   std::function<void()> before_next;
   bool retries_are_full = false;
+  std::vector<std::int64_t> limits;  // of the queries
 
   Result<Written> write(const Write& write) override {
     if (before_next) std::exchange(before_next, nullptr)();
@@ -44,7 +45,10 @@ class Meanwhile final : public Tables {
     if (std::exchange(refused.done, false)) return refused;
     return tables_.transact(writes, token);
   }
-  Result<Page> query(const Query& query) override { return tables_.query(query); }
+  Result<Page> query(const Query& query) override {
+    limits.push_back(query.limit);
+    return tables_.query(query);
+  }
   Result<std::vector<std::optional<Item>>> get(std::span<const Key> keys) override {
     return tables_.get(keys);
   }
@@ -171,6 +175,24 @@ TEST_F(Races, a_task_that_is_due_comes_back_once_though_two_bring_it_back) {
   EXPECT_EQ(still.at("claim"), text(running));
   EXPECT_EQ(integer_in(still, "attempts"), 2);
   EXPECT_EQ(integer_in(still, "greenfield"), greenfield_of(running));
+}
+
+// --- Looks
+
+// D-31: nobody reads a page of a megabyte to learn one number.
+TEST_F(Races, every_query_says_how_many_rows_it_wants) {
+  const std::string id = accept_one();
+  report(ours_, {kFailed, id, claim(ours_).at(0).claim, {}, {}});
+  must(ours_.expire(labourer_, 10, {}, now_));
+  wait(11);
+  must(ours_.requeue(kWorker, 10, 1e6, now_));
+  report(ours_, {kCompleted, id, claim(ours_).at(0).claim, {}, {}});
+  must(ours_.archive(kWorker, 10, now_));
+  must(ours_.make_rows(kWorker, 100, 10, now_));
+  must(ours_.jobs(std::nullopt, 10));
+  must(ours_.status());
+  EXPECT_GT(meanwhile_.limits.size(), 10U);
+  EXPECT_THAT(meanwhile_.limits, testing::Each(testing::Gt(0)));
 }
 
 // --- What rows keep
