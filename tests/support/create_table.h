@@ -10,6 +10,8 @@
 
 namespace sosw::testing {
 
+namespace json = boost::json;
+
 inline boost::json::array key_schema(const simulation::KeyAttribute& hash,
                                      const simulation::KeyAttribute* range) {
   json::array out{json::object{{"AttributeName", hash.name}, {"KeyType", "HASH"}}};
