@@ -52,7 +52,8 @@ void World::run(Time until, std::uint64_t most, const std::function<bool()>& don
 void World::step(ActorId id, std::uint64_t turn) {
   Entry& entry = *actors_[id];
   if (!entry.actor || entry.turn != turn) return;
-  if (entry.process->frozen() && !calm_) {
+  entry.held = entry.process->frozen() && !calm_;
+  if (entry.held) {
     events_to_come_.push({entry.process->frozen_until_, order_++, id, turn, {}});
     return;
   }
@@ -62,6 +63,14 @@ void World::step(ActorId id, std::uint64_t turn) {
   entry.actor->resume();
   current_ = kNobody;
   if (entry.actor->ended()) entry.actor.reset();
+}
+
+// All of them, not only those that somebody wakes: a process never stands still in parts.
+void World::become_calm() {
+  calm_ = true;
+  for (ActorId id = 0; id < actors_.size(); ++id) {
+    if (actors_[id]->held) resume_at(now_, id);
+  }
 }
 
 World::ActorId World::start(Process& process, std::string name, std::function<void()> body) {

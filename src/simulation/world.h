@@ -68,9 +68,9 @@ class World {
 
   [[nodiscard]] Choices& choices() { return choices_; }
   [[nodiscard]] Time now() const { return now_; }
-  // From now on nothing fails any more and nothing is held up.
+  // From now on nothing fails any more and nothing is held up: who stands still goes on.
   [[nodiscard]] bool calm() const { return calm_; }
-  void become_calm() { calm_ = true; }
+  void become_calm();
 
   // What happens at the same moment happens in the order of these calls.
   void at(Time when, std::function<void()> what);
@@ -115,6 +115,7 @@ class World {
     std::uint64_t turn = 0;  // which pause it is in; an older wake-up has no effect
     bool waits = false;      // wake() ends this pause
     bool woken = false;
+    bool held = false;  // its process stood still when it was to go on
   };
   struct Event {
     Time at;
