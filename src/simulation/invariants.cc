@@ -83,6 +83,11 @@ void Invariants::configured(const Labourer& labourer) {
   most = std::max(most, labourer.max_attempts);
 }
 
+std::int64_t Invariants::tail(std::string_view labourer_id) const {
+  const auto known = tails_.find(labourer_id);
+  return known == tails_.end() ? 0 : known->second;
+}
+
 void Invariants::look(const Look& look, Snapshot& now) {
   check_jobs(look, now);
   changes_.clear();
@@ -510,14 +515,17 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
     std::int64_t by, position;
   };
   std::vector<Placed> made, due, released;
+  std::optional<std::int64_t> tail;
   for (const Change& change : changes_) {
     if (!mine(change)) continue;
     const TaskRow& is = *change.is;
     if (change.was == nullptr) {
       const JobRow& job = now.jobs[is.job];
       if (is.job < latest_.jobs.size()) made_later = true;
-      if (is.state == State::queued && !job.chose_position)
+      if (is.state == State::queued && !job.chose_position) {
         made.push_back({static_cast<std::int64_t>(is.job << 20) + is.row, is.position});
+        tail = std::max(tail.value_or(is.position), is.position);
+      }
       continue;
     }
     const TaskRow& was = *change.was;
@@ -531,10 +539,13 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
       due.push_back({std::min(was.due, latest_due), is.position});
     if (is.state == State::queued && was.state == State::running)
       released.push_back({was.position, is.position});
-    if (is.state == State::queued && was.state == State::dead && is.position <= newest)
+    if (is.state != State::queued || was.state != State::dead) continue;
+    tail = std::max(tail.value_or(is.position), is.position);
+    if (is.position <= newest)
       breaks("queue_order", fmt::format("task {} is replayed at {}, before the tail {}", text(is),
                                         is.position, newest));
   }
+  if (tail) tails_[std::string(labourer_id)] = *tail;
   const auto by = [](const Placed& a, const Placed& b) { return a.by < b.by; };
   const auto in_order = [&](std::vector<Placed>& placed) {
     std::stable_sort(placed.begin(), placed.end(), by);

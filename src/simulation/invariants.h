@@ -72,6 +72,9 @@ class Invariants {
   // How often each row of transitions() was taken.
   [[nodiscard]] const std::vector<std::uint32_t>& taken() const { return taken_; }
   [[nodiscard]] const Snapshot& latest() const { return latest_; }
+  // The place of the last row that was put behind all others of the labourer. The next one goes
+  // behind it, wherever that row is now, unless the queue is empty.
+  [[nodiscard]] std::int64_t tail(std::string_view labourer_id) const;
 
  private:
   struct Change {
@@ -95,6 +98,7 @@ class Invariants {
   Snapshot latest_;
   std::vector<Change> changes_;
   std::map<std::string, int, std::less<>> most_attempts_;
+  std::map<std::string, std::int64_t, std::less<>> tails_;  // by labourer
   std::vector<std::uint32_t> taken_;
   std::int64_t deaths_ = 0;
   std::optional<Broken> broken_;

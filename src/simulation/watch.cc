@@ -317,10 +317,15 @@ void Watch::changed() {
     wants(again, count.due && *count.due <= now, count.due);
     wants(expire, count.deadline && *count.deadline <= now, count.deadline);
     wants(archive, count.completed > 0);
-    // Behind one that has chosen a far place there may be no room until the queue is empty.
-    wants(make, engine_.room_in_queue && count.first_open != nullptr &&
-                    count.newest < kPositionCeiling / 2 && count.in_queue < engine_.watermark &&
-                    count.retry <= 10 * engine_.watermark);
+    // Behind one that has chosen a far place there may be no room until the queue is empty, also
+    // when that one has been started since: a new row goes behind the last that was put at the
+    // tail, and as long as anything waits, a retry at the head too, no store may begin anew. So
+    // nobody can make it. One that chooses its place itself needs no room.
+    const bool room = count.in_queue == 0 ||
+                      (count.first_open != nullptr && count.first_open->chose_position) ||
+                      std::max(count.newest, engine_.invariants.tail(id)) < kPositionCeiling / 2;
+    wants(make, engine_.room_in_queue && count.first_open != nullptr && room &&
+                    count.in_queue < engine_.watermark && count.retry <= 10 * engine_.watermark);
     wants(cancel, engine_.alone && count.cancelled > 0);
   }
   looked_ = now;
