@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <thread>
 #include <utility>
@@ -22,6 +23,18 @@ std::vector<std::string_view> names_of(const engine::Labourers& labourers) {
   std::vector<std::string_view> names;
   for (const auto& [id, labourer] : labourers) names.emplace_back(id);
   return names;
+}
+
+// A defect in the work for one labourer, as with a row that nobody of us has written, is nothing to
+// the others.
+template <class Work>
+void isolated(RunReport& run, std::string_view labourer, Work work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    run.failed = true;
+    run.skip(std::string(labourer), error.what());
+  }
 }
 
 // Stays the same from run to run, for a lane remembers how its labourers do.
@@ -131,19 +144,21 @@ RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labo
     bool held_up = false;
     // One after the other: what is claimed must start at once.
     for (const auto name : names) {
-      for (bool again = true; again;) {
-        auto pass = lane.orchestrate(labourers, {&name, 1}, {});
-        if (!pass) {
-          run.failed = true;
-          run.skip(std::string(name), pass.error().text());
-          break;
+      isolated(run, name, [&] {
+        for (bool again = true; again;) {
+          auto pass = lane.orchestrate(labourers, {&name, 1}, {});
+          if (!pass) {
+            run.failed = true;
+            return run.skip(std::string(name), pass.error().text());
+          }
+          started += pass->started;
+          held_up = held_up || !pass->held_up.empty();
+          for (auto& one : pass->skipped)
+            run.skip(std::move(one.labourer_id), std::move(one.reason));
+          again = pass->full_batch && ports_.clock.now() < until;
+          run.more = run.more || (pass->full_batch && !again);
         }
-        started += pass->started;
-        held_up = held_up || !pass->held_up.empty();
-        for (auto& one : pass->skipped) run.skip(std::move(one.labourer_id), std::move(one.reason));
-        again = pass->full_batch && ports_.clock.now() < until;
-        run.more = run.more || (pass->full_batch && !again);
-      }
+      });
     }
     run.started += started;
     if (started > 0) pause = 1;
@@ -164,18 +179,23 @@ RunReport Essentials::start_tasks(engine::Orchestrator& lane, const engine::Labo
 RunReport Essentials::scavenge(const engine::Labourers& labourers, Time until) {
   RunReport run = in_lanes(names_of(labourers), [&](engine::Orchestrator&, const Names& mine) {
     RunReport done;
-    for (bool again = true; again;) {
-      ++done.looks;
-      auto pass = scavenger_.scavenge(labourers, mine, {});
-      done.archived += pass.archived;
-      done.expired += pass.expired;
-      done.retried += pass.retried;
-      done.dead += pass.dead;
-      done.failed = done.failed || !pass.skipped.empty();
-      for (auto& one : pass.skipped) done.skip(std::move(one.labourer_id), std::move(one.reason));
-      const bool full = pass.archived + pass.expired + pass.retried > 0;
-      again = settings_.sleep && full && ports_.clock.now() < until;
-      done.more = full && !again;
+    for (const auto name : mine) {
+      isolated(done, name, [&] {
+        for (bool again = true; again;) {
+          ++done.looks;
+          auto pass = scavenger_.scavenge(labourers, {&name, 1}, {});
+          done.archived += pass.archived;
+          done.expired += pass.expired;
+          done.retried += pass.retried;
+          done.dead += pass.dead;
+          done.failed = done.failed || !pass.skipped.empty();
+          for (auto& one : pass.skipped)
+            done.skip(std::move(one.labourer_id), std::move(one.reason));
+          const bool full = pass.archived + pass.expired + pass.retried > 0;
+          again = settings_.sleep && full && ports_.clock.now() < until;
+          done.more = done.more || (full && !again);
+        }
+      });
     }
     return done;
   });

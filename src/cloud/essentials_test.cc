@@ -178,6 +178,23 @@ TEST_F(EssentialsOnTables, GoOnWithoutALabourerThatIsRefused) {
   EXPECT_EQ(store_->status_of("f")->tasks.at(State::queued), 2);
 }
 
+TEST_F(EssentialsOnTables, GoOnWithTheOthersWhenTheWorkForOneThrows) {
+  Labourer g = labourers_.at("f");
+  g.id = "g";
+  labourers_.emplace("g", g);
+  schedule(2);
+  ASSERT_TRUE(essentials().schedule(labourers_, json::object{{"lambda_name", "g"}}, "g"));
+  invoker_.answer_by([](const auto& call) -> engine::Invoked {
+    if (call.labourer_id == "f") throw std::runtime_error("a row that makes no sense");
+    return {};
+  });
+  const auto run = essentials().orchestrate(labourers_, clock_.now());
+  EXPECT_TRUE(run.failed);
+  EXPECT_EQ(run.started, 1);
+  ASSERT_THAT(run.skipped, SizeIs(1));
+  EXPECT_EQ(run.skipped[0].labourer_id, "f");
+}
+
 TEST_F(EssentialsOnTables, ArchiveAndAlarmWithinOneRun) {
   labourers_.at("f").max_attempts = 1;
   schedule(3);
