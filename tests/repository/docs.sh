@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Fails on a path in a *.md file, in back quotes or as a link, that is not there, and on an invariant of the simulation that no
-# document names. usage: docs.sh [ROOT]
+# document names, and on a test in the table of the original's defects that is not there. usage: docs.sh [ROOT]
 set -euo pipefail
 cd "${1:-$(dirname "$0")/../..}"
 
@@ -21,5 +21,13 @@ if [ -d src/simulation ]; then
   while read -r name; do
     grep -qF "| \`$name\` |" docs/reliability.md || { echo "docs/reliability.md: the invariant $name is missing"; status=1; }
   done < <(cat src/simulation/*.cc | tr -d ' \n' | grep -oE '(breaks\(|Broken\{)"[a-z_]+"' | grep -oE '"[a-z_]+"' | tr -d '"' | sort -u)
+fi
+# Each test by which the table of defects shows something is there: `Suite.name`, or `Suite.*` for any of a suite.
+if [ -f docs/from-sosw.md ]; then
+  tests=$(find src tests -name '*.cc' -exec cat {} + | tr -s ' \n' '  ' | grep -oE '\b(TEST|TEST_F|TEST_P|RC_GTEST_PROP)\( ?[A-Za-z0-9_]+, ?[A-Za-z0-9_]+' |
+    sed -E 's/.*\( ?//; s/, ?/./' || true)
+  while read -r name; do
+    grep -qE "^${name//'*'/.}" <<<"$tests" && { [[ $name = *'*' ]] || grep -qxF "$name" <<<"$tests"; } || missing docs/from-sosw.md "the test $name"
+  done < <(sed -n '/^# Defects/,$p' docs/from-sosw.md | grep -oE '`[A-Z][A-Za-z0-9]+\.([A-Za-z0-9_]+|\*)`' | tr -d '`' | sort -u)
 fi
 exit $status

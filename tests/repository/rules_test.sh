@@ -80,4 +80,13 @@ echo '`src/core/gone.cc`' >>"$tree/docs/a.md"
 finds docs.sh './docs/a.md: src/core/gone.cc'
 echo '[gone](gone.md)' >"$tree/docs/a.md"
 finds docs.sh './docs/a.md: gone.md'
+echo >"$tree/docs/a.md"
+mkdir "$tree/tests"
+source_is src/core/a.cc 'TEST_F(Rows,' '       keep_everything) {' 'RC_GTEST_PROP(Chunks, LoseNothing, ()) {'
+printf '%s\n' '`Ours.before_the_table`' '# Defects' '| `Rows.keep_everything`, `Chunks.LoseNothing`, `Rows.*` |' >"$tree/docs/from-sosw.md"
+passes docs.sh 'a table whose tests are there'
+for bad in Rows.keep Row.keep_everything 'Lines.*'; do
+  printf '%s\n' '# Defects' "| \`$bad\` |" >"$tree/docs/from-sosw.md"
+  finds docs.sh "docs/from-sosw.md: the test $bad does not exist"
+done
 exit $failures
