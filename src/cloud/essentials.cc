@@ -237,6 +237,14 @@ void Essentials::look_for_orphans(RunReport& run, const engine::Labourers& labou
   if (settings_.orphans_every_s <= 0 || now < after(looked_for_orphans_, settings_.orphans_every_s))
     return;
   looked_for_orphans_ = now;
+  // Else only those would be known later that had a job from a Scheduler of ours.
+  for (const auto& [id, labourer] : labourers) {
+    if (remembered_.contains(id)) continue;
+    if (const auto noted = ports_.tables.gate(id, std::nullopt, std::nullopt); noted)
+      remembered_.insert(id);
+    else
+      run.skip(id, noted.error().text());
+  }
   const auto known = ports_.tables.known_labourers();
   if (!known) return run.skip({}, known.error().text());
   for (const auto& id : *known) {

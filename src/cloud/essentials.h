@@ -107,6 +107,7 @@ class Essentials {
   std::vector<std::unique_ptr<engine::Orchestrator>> lanes_;  // each with its own labourers
   std::vector<engine::Alarm> direct_;  // alarms that are in no store, to be sent
   std::set<std::string> orphans_told_;
+  std::set<std::string, std::less<>> remembered_;  // labourers that are noted in the tables
   Time looked_for_orphans_{};
 };
 

@@ -9,6 +9,7 @@
 
 #include "simulation/model_ports.h"
 #include "simulation/model_tables.h"
+#include "simulation/python_essentials.h"
 
 namespace sosw::cloud {
 namespace {
@@ -260,6 +261,20 @@ TEST_F(EssentialsOnTables, TellOnceOfALabourerThatIsConfiguredNoMore) {
   clock_.advance(700);
   EXPECT_THAT(essentials().scavenge(labourers_, in(50)).skipped, SizeIs(1));
   EXPECT_THAT(notifier_.delivered(), SizeIs(1));
+}
+
+TEST_F(EssentialsOnTables, TellOfTasksOfTheOriginalWhoseLabourerIsConfiguredNoMore) {
+  settings_.orphans_every_s = 600;
+  simulation::PythonEssentials python(tables_, [this] { return clock_.now(); }, {});
+  ASSERT_TRUE(python.create_task("f", "t", "{}"));
+  EXPECT_THAT(essentials().scavenge(labourers_, in(50)).skipped, IsEmpty());
+  labourers_.clear();
+  store_options_.labourers.clear();
+  essentials_.reset();
+  store_.reset();
+  EXPECT_THAT(essentials().scavenge(labourers_, in(50)).skipped, SizeIs(1));
+  ASSERT_THAT(notifier_.delivered(), SizeIs(1));
+  EXPECT_EQ(notifier_.delivered()[0].labourer_id, "f");
 }
 
 // D-04: nothing is left behind that the next job would meet.
