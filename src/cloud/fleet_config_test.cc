@@ -74,6 +74,52 @@ TEST(FleetConfig, TakesLabourersAndTheTableAtTheTopOfADocument) {
 }
 
 // D-26, D-28: one that is wrong stops no other one.
+// Those of docs/aws.md and docs/from-sosw.md.
+TEST(FleetConfig, KnowsEveryKeyOfTheDocumentation) {
+  const auto config = read({json::parse(R"({
+    "run_for": 5, "watermark": 7, "retry": {"policy": "fixed", "base_s": 3}, "retry_tasks_limit": 20,
+    "invocation_number_coefficient": {"4": 0.5}, "job_schema": {"chunkable_attrs": [["word", {}]]},
+    "job_schema_variants": {"other": {}}, "custom_period_patterns": ["last_x_days"],
+    "sns_config": {"recipient": "arn:aws:sns:eu-west-1:1:t", "subject": "s"}, "alarm_function": "f",
+    "meta_handler_config": {"write_meta_to_ddb": false, "dynamo_db_config": {"table_name": "m"}},
+    "queue_bucket": "b", "s3_prefix": "p", "queue_file": "q.txt", "take_locked_queue_files": true,
+    "dynamo_db_config": {"table_name": "t"},
+    "init_clients": [], "shutdown_period": 60, "rows_to_process": 50, "siblings_config": {},
+    "task_operational_overhead_for_ddb": 0.03, "default_simultaneous_invocations": 2,
+    "task_config": {
+      "dynamo_db_config": {"index_greenfield": "i", "field_names": {"attempts": "tries"},
+                           "row_mapper": {}, "required_fields": []},
+      "sosw_closed_tasks_table": "c", "sosw_closed_tasks_labourer_status_index": "ci",
+      "sosw_retry_tasks_table": "r", "sosw_retry_tasks_greenfield_index": "ri",
+      "greenfield_task_step": 10, "greenfield_invocation_delta": 1000000, "max_attempts": 4,
+      "max_attempts_g": 5, "max_simultaneous_invocations": 6, "max_closed_to_analyse_for_duration": 9,
+      "ecology_config": {"default_metric_values": {"Period": 300}}, "lambda_config": {},
+      "labourers": {"g": {"expiry": "timeout", "timeout": 20, "cooldown": 10}, "h": {}}}})")
+                                .as_object()});
+  EXPECT_THAT(config.tasks.warnings, IsEmpty());
+  EXPECT_THAT(config.tasks.bad_labourers, IsEmpty());
+  EXPECT_EQ(config.run_s, 5);
+  EXPECT_EQ(config.scheduler.watermark, 7);
+  EXPECT_EQ(config.labourers.at("g").retry.base_s, 3);
+  EXPECT_EQ(config.labourers.at("g").max_attempts, 5);
+  EXPECT_EQ(config.labourers.at("g").duration_s, 20);
+  EXPECT_EQ(config.labourers.at("h").max_attempts, 4);
+  EXPECT_EQ(config.labourers.at("h").max_simultaneous_invocations, 6);
+  EXPECT_EQ(config.scavenger.retry_tasks_limit, 20);
+  EXPECT_EQ(config.alarm_subject, "s");
+  EXPECT_EQ(config.alarm_function, "f");
+  EXPECT_FALSE(config.audit);
+  EXPECT_EQ(config.audit_table, "m");
+  EXPECT_TRUE(config.take_locked_queue_files);
+  EXPECT_EQ(config.default_metric_values.at("Period"), 300);
+  const auto& tables = config.tasks.tables;
+  EXPECT_THAT((std::vector{tables.tasks, tables.tasks_index, tables.closed, tables.closed_index,
+                           tables.retry, tables.retry_index, tables.field_names.at("attempts")}),
+              ElementsAre("t", "i", "c", "ci", "r", "ri", "tries"));
+  EXPECT_EQ(tables.task_step, 10);
+  EXPECT_EQ(tables.invocation_delta, 1'000'000);
+}
+
 TEST(FleetConfig, LeavesOutALabourerThatMakesNoSense) {
   const auto config = read({{{"task_config",
                               {{"labourers",
