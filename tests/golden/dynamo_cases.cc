@@ -306,10 +306,14 @@ Answer batch_get(const Case& what) {
   return Answer::output(dynamo_behaviour(what, out));
 }
 
+bool overwrites(const Case& what) {
+  return !what.input.contains("overwrite_existing") || sdk::truth(what.in("overwrite_existing"));
+}
+
 Answer put(const Case& what) {
   return transcript(what, [&](Client& client) {
     client.put(object_or_empty(what.in("row")), text_or_empty(what.in("table_name")),
-               what.in("overwrite_existing") != false);
+               overwrites(what));
   });
 }
 Answer create(const Case& what) {
@@ -320,8 +324,7 @@ Answer create(const Case& what) {
 Answer build_put_query(const Case& what) {
   return transcript(what, [&](Client& client) {
     return client.build_put_query(object_or_empty(what.in("row")),
-                                  text_or_empty(what.in("table_name")),
-                                  what.in("overwrite_existing") != false);
+                                  text_or_empty(what.in("table_name")), overwrites(what));
   });
 }
 Answer make_put(const Case& what) {

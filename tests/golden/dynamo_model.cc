@@ -213,7 +213,8 @@ class Rows {
     json::object out;
     if (all) {
       const auto unread = unread_;
-      for (const auto& [column, value] : item) out[column] = read(value);
+      for (const auto& [column, value] : item)
+        if (!value.as_object().empty()) out[column] = read(value);
       unread_ = unread;
     } else {
       for (const auto& [column, type] : mapper_) {
@@ -639,7 +640,9 @@ std::optional<json::value> output_of(const Case& what, const DynamoFaults& fault
       function == "make_put_transaction_item") {
     json::object params{{"TableName", table},
                         {"Item", rows.item(what.in("row").as_object(), "", false)}};
-    if (function == "create" || what.in("overwrite_existing") == false) {
+    const bool overwrites =
+        !what.input.contains("overwrite_existing") || sdk::truth(what.in("overwrite_existing"));
+    if (function == "create" || !overwrites) {
       if (hash_key.empty())
         throw PythonRaise{function == "build_put_query" ? "KeyError" : "AssertionError"};
       params["ConditionExpression"] = "attribute_not_exists(" + hash_key + ")";

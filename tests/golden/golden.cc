@@ -234,11 +234,30 @@ bool same(const Area& area, bool unordered, const Answer& a, const Answer& b) {
   return canonical.text(a) == canonical.text(b);
 }
 
+namespace {
+
+// A rule that cannot read a case, for it expected another input, says nothing about it.
+std::optional<Answer> said_by(const Rule& rule, const Recorded& recorded) {
+  try {
+    return rule.right_answer(recorded.what, recorded.right.front());
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
 Judgement judge(const Area& area, const Recorded& as_recorded) {
   Recorded recorded = as_recorded;
-  if (area.behaviour)
-    for (auto& right : recorded.right)
-      if (!right.is_error()) right = Answer::output(area.behaviour(recorded.what, right.value()));
+  try {
+    if (area.behaviour)
+      for (auto& right : recorded.right)
+        if (!right.is_error()) right = Answer::output(area.behaviour(recorded.what, right.value()));
+  } catch (const std::exception& error) {
+    return {Judgement::Kind::failed,
+            {},
+            fmt::format("    what was recorded has another form: {}", error.what())};
+  }
   for (const auto& exclusion : area.exclusions)
     if (exclusion.function == recorded.what.function)
       return {Judgement::Kind::excluded, exclusion.name, {}};
@@ -251,7 +270,7 @@ Judgement judge(const Area& area, const Recorded& as_recorded) {
   const auto original = canonical.text(recorded.right.front());
   // A rule that speaks about a case decides it: the fault of the original is no right answer then.
   for (const auto& rule : area.rules) {
-    const auto right = rule.right_answer(recorded.what, recorded.right.front());
+    const auto right = said_by(rule, recorded);
     if (!right || canonical.text(*right) == original) continue;
     if (canonical.text(*right) == got) return {Judgement::Kind::by_rule, rule.name, {}};
     return {Judgement::Kind::failed,

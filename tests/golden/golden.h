@@ -61,8 +61,9 @@ struct Handler {
   Answer (*run)(const Case&);
 };
 
-// A difference on purpose. It decides by the behaviour whether it applies and, if so, computes the
-// right answer without the code under test. Name and reason are documented in differences.md.
+// A difference on purpose (one that throws says nothing). It decides by the behaviour whether it
+// applies and, if so, computes the right answer without the code under test. Name and reason are
+// documented in differences.md.
 struct Rule {
   std::string_view name;
   std::string_view reason;  // number of the defect or section of the design

@@ -122,6 +122,26 @@ TEST(Judge, ARuleThatSpeaksDecides) {
       Judgement::Kind::failed);
 }
 
+TEST(Judge, ARuleOrFormThatDoesNotFitTheCaseFailsNoOther) {
+  const auto nothing_to_read = [](const Case& what, const Answer&) -> std::optional<Answer> {
+    return Answer::output(what.in("x").as_object());
+  };
+  const auto echo = [](const Case& what) { return Answer::output(what.in("x")); };
+  Area area;
+  area.handlers = {{"echo", echo}};
+  area.rules = {{"reads_objects", "", nothing_to_read}};
+  const auto right =
+      recorded(R"({"id": "a/echo/1", "function": "echo", "input": {"x": 5}, "output": 5})");
+  EXPECT_EQ(judge(area, right).kind, Judgement::Kind::matched);
+  const auto wrong =
+      recorded(R"({"id": "a/echo/2", "function": "echo", "input": {"x": 5}, "output": 6})");
+  EXPECT_EQ(judge(area, wrong).kind, Judgement::Kind::failed);
+  area.behaviour = [](const Case&, const json::value& output) -> json::value {
+    return output.as_object();
+  };
+  EXPECT_EQ(judge(area, right).kind, Judgement::Kind::failed);
+}
+
 TEST(Judge, AnExcludedFunctionNeverMatches) {
   Area area;
   area.exclusions = {{"not_here", "gone", "a test"}};
