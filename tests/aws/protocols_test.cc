@@ -117,6 +117,21 @@ TEST_F(ProtocolsTest, BatchesOfDynamoDbHaveALimit) {
   EXPECT_EQ(refusal("dynamodb", "BatchGetItem", batch(101)).code, "ValidationException");
 }
 
+TEST_F(ProtocolsTest, WritesInBatches) {
+  make_table();
+  const auto batch = [](int from, int to, bool put) {
+    json::array writes;
+    for (int n = from; n < to; ++n)
+      writes.push_back(put ? json::object{{"PutRequest", {{"Item", item(n, "x")}}}}
+                           : json::object{{"DeleteRequest", {{"Key", key(n)}}}});
+    return json::object{{"RequestItems", {{"t", std::move(writes)}}}};
+  };
+  EXPECT_EQ(call("dynamodb", "BatchWriteItem", batch(0, 25, true)).at("UnprocessedItems"),
+            json::object());
+  call("dynamodb", "BatchWriteItem", batch(0, 5, false));
+  EXPECT_EQ(call("dynamodb", "Scan", {{"TableName", "t"}, {"Select", "COUNT"}}).at("Count"), 20);
+}
+
 TEST_F(ProtocolsTest, FunctionsOfLambda) {
   const auto role = json::value_to<std::string>(
       call("cloudformation", "CreateStack",
@@ -185,6 +200,90 @@ TEST_F(ProtocolsTest, FunctionsOfLambda) {
   const auto refused = refusal("lambda", "GetFunction", {{"FunctionName", "my-function"}});
   EXPECT_EQ(refused.code, "ResourceNotFoundException");
   EXPECT_EQ(refused.status, 404);
+}
+
+TEST_F(ProtocolsTest, VersionsAliasesAndSettingsOfLambda) {
+  call("cloudformation", "CreateStack",
+       {{"StackName", "role"},
+        {"Capabilities", {"CAPABILITY_NAMED_IAM"}},
+        {"TemplateBody",
+         R"({"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "r",
+             "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}}}}})"}});
+  const std::string zip = "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==";  // an empty archive
+  const json::object f = {{"FunctionName", "f"}};
+  const auto with = [&](const json::object& more) {
+    auto input = f;
+    input.insert(more.begin(), more.end());
+    return input;
+  };
+  call("lambda", "CreateFunction",
+       with({{"Runtime", "provided.al2023"},
+             {"Handler", "bootstrap"},
+             {"Role", "arn:aws:iam::123456789012:role/r"},
+             {"Code", {{"ZipFile", zip}}}}));
+  call("lambda", "UpdateFunctionCode", with({{"ZipFile", zip}}));
+  ASSERT_THAT(call("lambda", "ListFunctions").at("Functions").as_array(), SizeIs(1));
+
+  const auto version = call("lambda", "PublishVersion", f).at("Version");
+  EXPECT_THAT(call("lambda", "ListVersionsByFunction", f).at("Versions").as_array(), SizeIs(2));
+  call("lambda", "CreateAlias", with({{"Name", "live"}, {"FunctionVersion", version}}));
+  EXPECT_EQ(call("lambda", "GetAlias", with({{"Name", "live"}})).at("FunctionVersion"), version);
+  call("lambda", "UpdateAlias", with({{"Name", "live"}, {"FunctionVersion", "$LATEST"}}));
+  EXPECT_EQ(call("lambda", "GetAlias", with({{"Name", "live"}})).at("FunctionVersion"), "$LATEST");
+  call("lambda", "DeleteAlias", with({{"Name", "live"}}));
+  EXPECT_EQ(refusal("lambda", "GetAlias", with({{"Name", "live"}})).code,
+            "ResourceNotFoundException");
+
+  call("lambda", "AddPermission",
+       with({{"StatementId", "s"},
+             {"Action", "lambda:InvokeFunction"},
+             {"Principal", "events.amazonaws.com"}}));
+  call("lambda", "RemovePermission", with({{"StatementId", "s"}}));
+  EXPECT_EQ(refusal("lambda", "RemovePermission", with({{"StatementId", "s"}})).status, 404);
+  call("lambda", "PutFunctionConcurrency", with({{"ReservedConcurrentExecutions", 3}}));
+  call("lambda", "DeleteFunctionConcurrency", f);
+  const auto concurrency = call("lambda", "GetFunctionConcurrency", f).as_object();
+  const auto* reserved = concurrency.if_contains("ReservedConcurrentExecutions");
+  EXPECT_TRUE(!reserved || reserved->is_null());
+  call("lambda", "PutFunctionEventInvokeConfig", with({{"MaximumRetryAttempts", 0}}));
+  EXPECT_EQ(call("lambda", "GetFunctionEventInvokeConfig", f).at("MaximumRetryAttempts"), 0);
+  call("lambda", "DeleteFunctionEventInvokeConfig", f);
+  EXPECT_EQ(refusal("lambda", "GetFunctionEventInvokeConfig", f).code, "ResourceNotFoundException");
+
+  call("sqs", "CreateQueue", {{"QueueName", "q"}});
+  const auto source = call("lambda", "CreateEventSourceMapping",
+                           with({{"EventSourceArn", "arn:aws:sqs:eu-west-1:123456789012:q"}}))
+                          .at("UUID");
+  EXPECT_THAT(call("lambda", "ListEventSourceMappings", f).at("EventSourceMappings").as_array(),
+              SizeIs(1));
+  call("lambda", "DeleteEventSourceMapping", {{"UUID", source}});
+  EXPECT_THAT(call("lambda", "ListEventSourceMappings", f).at("EventSourceMappings").as_array(),
+              SizeIs(0));
+}
+
+TEST_F(ProtocolsTest, BucketsVersionsAndTagsOfS3) {
+  call("s3", "CreateBucket",
+       {{"Bucket", "my-bucket"},
+        {"CreateBucketConfiguration", {{"LocationConstraint", "eu-west-1"}}}});
+  call("s3", "HeadBucket", {{"Bucket", "my-bucket"}});
+  EXPECT_EQ(refusal("s3", "HeadBucket", {{"Bucket", "no-bucket"}}).status, 404);
+  EXPECT_EQ(call("s3", "GetBucketLocation", {{"Bucket", "my-bucket"}}).at("LocationConstraint"),
+            "eu-west-1");
+  ASSERT_THAT(call("s3", "ListBuckets").at("Buckets").as_array(), SizeIs(1));
+
+  const json::object object = {{"Bucket", "my-bucket"}, {"Key", "k é"}};
+  auto put = object;
+  put["Body"] = "text";
+  call("s3", "PutObject", put);
+  auto tags = object;
+  tags["Tagging"] = {{"TagSet", {{{"Key", "a+b"}, {"Value", "x y"}}}}};
+  call("s3", "PutObjectTagging", tags);
+  const auto tagged = call("s3", "GetObjectTagging", object).at("TagSet");
+  ASSERT_THAT(tagged.as_array(), SizeIs(1));
+  EXPECT_EQ(tagged.at(0), (json::value{{"Key", "a+b"}, {"Value", "x y"}}));
+  const auto versions = call("s3", "ListObjectVersions", {{"Bucket", "my-bucket"}}).at("Versions");
+  ASSERT_THAT(versions.as_array(), SizeIs(1));
+  EXPECT_EQ(versions.at(0).at("Key"), "k é");
 }
 
 TEST_F(ProtocolsTest, ParametersAndSecrets) {

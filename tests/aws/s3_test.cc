@@ -79,6 +79,23 @@ TEST_F(S3Test, WritesOnlyWhereNothingIsIfAsked) {
   EXPECT_EQ(body("k"), "first");
 }
 
+TEST_F(S3Test, RemovesOnlyWhatIsTheSame) {
+  ASSERT_TRUE(s3_.put("my-bucket", "k", "first"));
+  const auto first = (*s3_.head("my-bucket", "k"))->etag;
+  ASSERT_TRUE(s3_.put("my-bucket", "k", "second"));
+  const auto kept = s3_.remove_if_same("my-bucket", "k", first);
+  ASSERT_TRUE(kept) << kept.error().text();
+  EXPECT_FALSE(*kept);
+  EXPECT_EQ(body("k"), "second");
+  const auto removed = s3_.remove_if_same("my-bucket", "k", (*s3_.head("my-bucket", "k"))->etag);
+  ASSERT_TRUE(removed) << removed.error().text();
+  EXPECT_TRUE(*removed);
+  EXPECT_FALSE((*s3_.head("my-bucket", "k")).has_value());
+  const auto gone = s3_.remove_if_same("my-bucket", "k", first);
+  ASSERT_TRUE(gone) << gone.error().text();
+  EXPECT_FALSE(*gone);
+}
+
 TEST_F(S3Test, ListsAndRemovesMoreThanAPage) {
   std::vector<std::string> keys;
   Client client("s3", options());
