@@ -17,7 +17,6 @@ namespace {
 namespace json = boost::json;
 using sosw::testing::HttpReply;
 using sosw::testing::HttpRequest;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 using Fate = CallError::Fate;
@@ -74,7 +73,7 @@ TEST_F(ClientTest, SpeaksJson) {
 
 TEST_F(ClientTest, ReadsItemsAsDeepAsDynamoDbTakesThem) {
   std::string item = R"({"S":"x"})";
-  for (int i = 0; i < 32; ++i) item = R"({"M":{"m":)" + item + "}}";
+  for (int i = 0; i < 32; ++i) item.insert(0, R"({"M":{"m":)").append("}}");
   answers({{.body = R"({"Items":[{"a":)" + item + "}]}"}});
   const auto answer = client("dynamodb").call("Query");
   ASSERT_TRUE(answer) << answer.error().text();

@@ -210,6 +210,14 @@ std::optional<Answer> no_delay_below_zero(const Case& what, const Answer& record
   return Answer::output(0);
 }
 
+std::optional<Answer> delay_of_a_day(const Case& what, const Answer& recorded) {
+  if (what.function != "calculate_delay_for_task_retry" || recorded.is_error()) return std::nullopt;
+  const auto longest = RetryPolicy().max_s;
+  if (!recorded.value().is_number() || recorded.value().to_number<double>() <= longest)
+    return std::nullopt;
+  return Answer::output(static_cast<std::int64_t>(longest));
+}
+
 std::optional<Answer> order_of_due_time(const Case& what, const Answer& recorded) {
   if (what.function != "retry_tasks" || recorded.is_error()) return std::nullopt;
   auto output = recorded.value();
@@ -306,6 +314,7 @@ Area retry_area() {
                 {"attempts-are-whole", "D-59", attempts_are_whole},
                 {"delay-of-numbers", "upstream 3.13", delay_of_numbers},
                 {"no-delay-below-zero", "upstream 3.13", no_delay_below_zero},
+                {"delay-of-a-day", "`max_s` of the policy", delay_of_a_day},
                 {"order-of-due-time", "D-27", order_of_due_time},
                 {"rows-move-verbatim", "D-09, D-21", rows_move_verbatim},
                 {"gone-is-done", "D-18", gone_is_done},
