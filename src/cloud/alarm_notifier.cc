@@ -18,7 +18,7 @@ namespace {
 
 using engine::Alarm;
 
-constexpr std::size_t kMost = 256 * 1024;  // bytes of a message of SNS, and of an event of old
+constexpr std::size_t kMost = 262'144;  // bytes of a message of SNS, and of an event of old
 
 std::string_view name(Alarm::Kind kind) {
   switch (kind) {
@@ -203,7 +203,7 @@ class AlarmNotifier::Log final : public Target {
   const std::function<void(const std::string&)> log_;
 };
 
-AlarmNotifier::AlarmNotifier(Options options) {
+AlarmNotifier::AlarmNotifier(const Options& options) {
   if (!options.topic_arn.empty()) targets_.push_back(std::make_unique<Topic>(options));
   if (!options.function.empty()) targets_.push_back(std::make_unique<Function>(options));
   if (options.log) targets_.push_back(std::make_unique<Log>(options));

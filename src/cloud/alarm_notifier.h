@@ -38,7 +38,7 @@ class AlarmNotifier final : public engine::Notifier {
     std::string dead_task_subject = "``sosw`` Dead Task";
     std::string subject = "``sosw`` Info";  // of all other alarms: `sns_config.subject`
   };
-  explicit AlarmNotifier(Options options);
+  explicit AlarmNotifier(const Options& options);
   ~AlarmNotifier() override;
 
   // Calls from several threads go one after the other. `stop` is looked at between two messages.

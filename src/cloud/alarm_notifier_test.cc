@@ -24,12 +24,10 @@ using ::testing::HasSubstr;
 using testing::HttpReply;
 using testing::HttpRequest;
 using testing::HttpServer;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 constexpr const char* kTopic = "arn:aws:sns:us-west-2:000000000000:sosw_info";
-constexpr std::size_t kMost = 256 * 1024;
+constexpr std::size_t kMost = 262'144;
 
 Alarm dead(std::int64_t number, std::string message = "why") {
   return {.number = number,

@@ -23,7 +23,9 @@ json::object with_defaults(const json::object& details, const json::object& defa
   json::object all = details;
   for (const auto& [key, value] : defaults) all.emplace(key, value);
   for (const auto& [key, value] : std::initializer_list<std::pair<std::string_view, json::value>>{
-           {"Period", 60}, {"Statistics", {"Average"}}, {"MetricAggregationTimeSlice", 300}})
+           {"Period", 60},
+           {"Statistics", json::array{"Average"}},
+           {"MetricAggregationTimeSlice", 300}})
     all.emplace(key, value);
   // A statistic of the other kind was not asked for beside the own one.
   if (details.contains("ExtendedStatistics") && !details.contains("Statistics"))

@@ -160,7 +160,7 @@ std::string id_in(const json::value& query) { return std::string(query.at("Id").
 HttpReply numbers(const AwsRequest& request) {
   std::string members;
   for (const auto& query : queries_of(request))
-    members = result(id_in(query), {std::stod(name_in(query))}) + members;
+    members.insert(0, result(id_in(query), {std::stod(name_in(query))}));
   return {.body = results(members)};
 }
 
@@ -226,7 +226,7 @@ TEST(CloudWatchMetrics, folds_the_datapoints_of_all_pages) {
   }));
   CloudWatchMetrics metrics(options(peer));
   auto greatest = metric("c");
-  greatest["Statistics"] = {"Maximum"};
+  greatest["Statistics"] = json::array{"Maximum"};
   EXPECT_THAT(ask(metrics, {metric("a"), metric("b"), greatest}), ElementsAre("3", "no data", "1"));
 }
 

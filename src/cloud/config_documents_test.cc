@@ -15,7 +15,6 @@ namespace {
 
 using testing::AwsPeer;
 using testing::AwsRequest;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::HttpReply;
 using ::testing::IsEmpty;

@@ -28,7 +28,6 @@ using testing::HttpRequest;
 using testing::HttpServer;
 using ::testing::IsEmpty;
 using ::testing::Key;
-using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr const char* kName = "tasks_queue_r-1.txt";

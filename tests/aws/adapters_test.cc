@@ -29,7 +29,6 @@ namespace json = boost::json;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 Time now() { return std::chrono::floor<Time::duration>(std::chrono::system_clock::now()); }
