@@ -8,12 +8,10 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "core/periods.h"
 #include "local/function_settings.h"
 #include "local/sqlite_store.h"
 
 namespace sosw::cli {
-namespace {
 
 namespace fs = std::filesystem;
 
@@ -29,8 +27,6 @@ Result<Date> today_in(std::string_view time_zone, Time now) {
   }
 }
 
-}  // namespace
-
 std::optional<Error> unreachable_worker(const local::HomeConfig& config) {
   for (const auto& [id, labourer] : config.labourers) {
     const auto worker = local::read_function(labourer, config.folder.string());
@@ -39,7 +35,7 @@ std::optional<Error> unreachable_worker(const local::HomeConfig& config) {
       return invalid(
           fmt::format(
               "labourer '{}': its worker is a function of AWS, which this home does not call", id),
-          "give its command, exec or http; arn alone is for the home on AWS, which is to come");
+          "give its command, exec or http; arn alone is for the home on AWS");
     }
   }
   return std::nullopt;

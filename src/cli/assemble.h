@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string_view>
 
+#include "core/periods.h"
 #include "core/result.h"
 #include "engine/engine.h"
 #include "engine/ports.h"
@@ -16,6 +18,9 @@ namespace sosw::cli {
 
 // The first labourer whose worker nothing at home can reach: a function of AWS alone.
 std::optional<Error> unreachable_worker(const local::HomeConfig& config);
+
+// The date in a time zone of this machine's tz database; empty: UTC. Errors: invalid.
+Result<Date> today_in(std::string_view time_zone, Time now);
 
 // Errors: invalid.
 Result<engine::Engine::Settings> engine_settings(const local::HomeConfig& config);

@@ -85,6 +85,15 @@ void add_json_option(CLI::App* command, Common& common) {
   command->add_flag("--json", common.json, "JSON on stdout, for programs");
 }
 
+void add_aws_option(CLI::App* command, Common& common, const std::string& essential) {
+  command
+      ->add_flag_callback(
+          "--aws", [&common, essential] { common.aws = essential; },
+          "the home on AWS, found as AWS's own tools find it; its configuration\nis the one stored "
+          "there, unless --config is given")
+      ->group("Common");
+}
+
 std::string help_page(const CLI::App* app, const std::string& name) {
   std::string page = app->get_description() + "\n\n" + usage(app, name);
   const auto commands = app->get_subcommands({});

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,17 +22,27 @@ inline constexpr int kFailed = 1;  // run --until-empty: some task died, or cann
 inline constexpr int kUsage = 2;   // wrong usage or configuration
 inline constexpr int kNoSuch = 3;  // no such thing, or not possible in its state
 
+class AwsHome;
+
 struct Common {
   std::string config = "sosw.json";
   std::string data = ".sosw";
+  bool config_given = false, data_given = false;
   bool json = false;
-  std::function<int()> run;  // the command that was chosen; gives the exit code
+  // --aws: the Essential whose configuration counts ("sosw_scheduler"); empty: the home is on this
+  // machine.
+  std::string aws;
+  mutable std::shared_ptr<AwsHome> aws_home;  // once it was asked for, see home.h
+  std::function<int()> run;                   // the command that was chosen; gives the exit code
 };
 
 // A command with the options that all have. `example`: lines of a shell.
 CLI::App* add_command(CLI::App& app, Common& common, const std::string& name,
                       const std::string& description, const std::string& example);
 void add_json_option(CLI::App* command, Common& common);
+// For a command that can act on the AWS home.
+void add_aws_option(CLI::App* command, Common& common,
+                    const std::string& essential = "sosw_orchestrator");
 // The pages of --help.
 std::string help_page(const CLI::App* app, const std::string& name);
 // For a word on the command line that nobody expected: "did you mean ...".

@@ -57,20 +57,57 @@ Result<local::HomeConfig> read_config(const Common& common) {
   return config;
 }
 
+Result<Configured> read_configured(const Common& common) {
+  if (!common.aws.empty()) {
+    const auto home = aws_home(common);
+    if (!home) return home.error();
+    auto settings = (*home)->settings();
+    return Configured{std::move(settings.labourers), std::move(settings.scheduler),
+                      settings.task_manager};
+  }
+  const auto config = read_config(common);
+  if (!config) return config.error();
+  auto settings = engine_settings(*config);
+  if (!settings) return settings.error();
+  return Configured{std::move(settings->labourers), std::move(settings->scheduler),
+                    settings->task_manager};
+}
+
+Result<AwsHome*> aws_home(const Common& common) {
+  if (common.data_given)
+    return invalid("--data is of the home on this machine: leave it out with --aws");
+  if (!common.aws_home) {
+    auto home = AwsHome::open(common);
+    if (!home) return home.error();
+    common.aws_home = *std::move(home);
+  }
+  return common.aws_home.get();
+}
+
+bool timeout_is_known(const Common& common, const Labourer& labourer) {
+  return common.aws.empty() || labourer.settings.contains("timeout") ||
+         labourer.settings.contains("max_duration");
+}
+
 fs::path data_folder(const Common& common) { return fs::absolute(common.data).lexically_normal(); }
 
-Result<std::unique_ptr<engine::TaskStore>> open_to_read(const Common& common) {
+Result<std::shared_ptr<engine::TaskStore>> open_to_read(const Common& common) {
+  if (!common.aws.empty()) {
+    const auto home = aws_home(common);
+    if (!home) return home.error();
+    return std::shared_ptr<engine::TaskStore>(common.aws_home, &(*home)->store());
+  }
   const fs::path database = database_in(data_folder(common));
   std::error_code code;
   if (!fs::exists(database, code)) {
     if (code) {
       return Error{Code::denied, fmt::format("{}: {}", database.string(), code.message()), {}};
     }
-    return std::unique_ptr<engine::TaskStore>();
+    return std::shared_ptr<engine::TaskStore>();
   }
   auto store = local::SqliteStore::open_to_read({.path = database.string()});
   if (!store) return store.error();
-  return std::unique_ptr<engine::TaskStore>(*std::move(store));
+  return std::shared_ptr<engine::TaskStore>(*std::move(store));
 }
 
 Result<json::object> perform(engine::Engine& engine, const json::object& request) {
@@ -120,6 +157,15 @@ Result<json::object> perform(engine::Engine& engine, const json::object& request
 }
 
 Result<json::object> ask(const Common& common, const json::object& request) {
+  if (!common.aws.empty()) {
+    const auto home = aws_home(common);
+    if (!home) return home.error();
+    Nobody nobody;
+    const SystemClock clock;
+    engine::Engine engine({(*home)->store(), nobody, nobody, nobody, clock, (*home)->audit()},
+                          (*home)->settings());
+    return perform(engine, request);
+  }
   const fs::path folder = data_folder(common);
   const auto patience_ends = std::chrono::steady_clock::now() + kLockPatience;
   for (;;) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "aws/endpoints.h"
 #include "aws/lambda.h"
 #include "cli/command.h"
 #include "cli/control.h"
@@ -38,6 +39,23 @@ Error failure_of(const std::string& function, std::string_view payload) {
   return {Code::unavailable, fmt::format("{} has failed: {}", function, message), {}};
 }
 
+// `hint`: for a function that is refused.
+int call(aws::Lambda& lambda, const aws::Invocation& invocation, const std::string& function,
+         const char* hint) {
+  const aws::InvokeResult result = lambda.invoke(invocation);
+  if (result.outcome != aws::Outcome::accepted) {
+    const bool refused = result.outcome == aws::Outcome::rejected_function;
+    return complain({!refused               ? Code::unavailable
+                     : result.status == 403 ? Code::denied
+                                            : Code::not_found,
+                     fmt::format("{}: {}", function, result.error_message), refused ? hint : ""});
+  }
+  if (!result.function_error.empty())
+    return complain(failure_of(function, result.payload), kFailed);
+  fmt::print("{}\n", result.payload);
+  return kDone;
+}
+
 // Through the Invoke API, as any client of AWS Lambda would.
 int through_engine(const Common& common, const Arguments& arguments, const std::string& endpoint,
                    std::string payload) {
@@ -45,22 +63,31 @@ int through_engine(const Common& common, const Arguments& arguments, const std::
   const auto key = local::user_access_key(file.string(), kRegion, endpoint);
   if (!key) return complain(key.error());
   aws::Lambda lambda(aws::Credentials{key->id, key->secret, {}}, std::string(kRegion), endpoint);
-  aws::Invocation invocation;
-  invocation.function = arguments.function;
-  invocation.payload = std::move(payload);
-  invocation.type = aws::InvocationType::request_response;
-  invocation.timeout = kLongest;
-  const aws::InvokeResult result = lambda.invoke(invocation);
-  if (result.outcome != aws::Outcome::accepted) {
-    const bool no_such = result.outcome == aws::Outcome::rejected_function;
-    return complain({no_such ? Code::not_found : Code::unavailable,
-                     fmt::format("{}: {}", arguments.function, result.error_message),
-                     no_such ? "see the configured ones with: sosw labourers" : ""});
-  }
-  if (!result.function_error.empty())
-    return complain(failure_of(arguments.function, result.payload), kFailed);
-  fmt::print("{}\n", result.payload);
-  return kDone;
+  return call(lambda,
+              {.function = arguments.function,
+               .payload = std::move(payload),
+               .type = aws::InvocationType::request_response,
+               .timeout = kLongest},
+              arguments.function, "see the configured ones with: sosw labourers");
+}
+
+// What may be called is AWS's to say: of a labourer its function, else the function of that name.
+int on_aws(const Common& common, const Arguments& arguments, std::string payload) {
+  const auto home = aws_home(common);
+  if (!home) return complain(home.error());
+  std::string function = arguments.function;
+  const auto& labourers = (*home)->config().labourers;
+  if (const auto found = labourers.find(function);
+      found != labourers.end() && !found->second.arn.empty())
+    function = found->second.arn;
+  aws::Lambda lambda(std::nullopt, (*home)->region(),
+                     aws::find_endpoint(*aws::find_service("lambda"), (*home)->region()).url);
+  return call(lambda,
+              {.function = std::move(function),
+               .payload = std::move(payload),
+               .type = aws::InvocationType::request_response,
+               .timeout = kLongest},
+              arguments.function, "the function must be there, and your role may invoke it");
 }
 
 // With a host for this one call. The workers that it starts end with it.
@@ -89,6 +116,7 @@ int invoke(const Common& common, const Arguments& arguments) {
   const auto payload = read_object(arguments.payload);
   if (!payload) return complain(payload.error());
   std::string text = json::serialize(*payload);
+  if (!common.aws.empty()) return on_aws(common, arguments, std::move(text));
   const auto engine = ask_engine(data_folder(common), {{"op", "about"}}, std::chrono::seconds{5});
   if (!engine) return complain(engine.error());
   if (!*engine) return alone(common, arguments, std::move(text));
@@ -106,6 +134,7 @@ void add_invoke_command(CLI::App& app, Common& common) {
       "call alone.",
       "sosw invoke word_count --payload '{\"words\": [\"free\"]}'");
   command->group("Work");
+  add_aws_option(command, common);
   const auto arguments = std::make_shared<Arguments>();
   command->add_option("FUNCTION", arguments->function, "name of a labourer")->required();
   command

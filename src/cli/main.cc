@@ -71,6 +71,12 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return usage_error(app, error);
   }
+  const auto given = [&](const char* option) {
+    const auto* own = innermost(app).get_option_no_throw(option);
+    return app.count(option) > 0 || (own != nullptr && own->count() > 0);
+  };
+  common.config_given = given("--config");
+  common.data_given = given("--data");
   return common.run();
 }
 

@@ -29,22 +29,26 @@ struct Forecast {
   double task_s = 0;              // of one task
   bool measured = false;          // the average of what the labourer has done; else its timeout
   int limit = 0;                  // tasks at a time
-  std::optional<double> seconds;  // nullopt: never
+  std::optional<double> seconds;  // nullopt: never, or not known
+  bool known = true;              // false: nothing says how long a task takes
 };
 
-Forecast forecast_for(const Common& common, const Labourer& labourer, std::int64_t rows) {
+Forecast forecast_for(const Common& common, const Labourer& labourer,
+                      const engine::TaskManager::Settings& durations, std::int64_t rows) {
   Forecast forecast{static_cast<double>(labourer.timeout_s), false,
                     labourer.max_simultaneous_invocations, std::nullopt};
   // A look at history makes the forecast better; without one it is still a forecast.
   if (const auto store = open_to_read(common); store && *store != nullptr) {
-    engine::TaskManager tasks(**store, {});
+    engine::TaskManager tasks(**store, durations);
     const auto average = tasks.get_average_labourer_duration(labourer);
     if (average && *average > 0) {
       forecast.task_s = *average;
       forecast.measured = true;
     }
   }
-  if (forecast.limit > 0) {
+  if (!forecast.measured && !timeout_is_known(common, labourer)) {
+    forecast.known = false;
+  } else if (forecast.limit > 0) {
     forecast.seconds = std::ceil(static_cast<double>(rows) / forecast.limit) * forecast.task_s;
   }
   return forecast;
@@ -115,7 +119,10 @@ void print_plan(const JobRows& rows, const JobSummary& summary, const Forecast& 
   for (const std::string& row : summary.last) print_row(row);
 
   fmt::print("\n");
-  if (!forecast.seconds) {
+  if (!forecast.known) {
+    fmt::print("forecast: not known: nothing of {} has ended yet, and it has no `max_duration`\n",
+               rows.labourer_id());
+  } else if (!forecast.seconds) {
     fmt::print("forecast: never, the limit of {} is 0\n", rows.labourer_id());
   } else {
     fmt::print("forecast: {} {}, {} at a time, {} {}\n", forecast.measured ? "about" : "at most",
@@ -143,9 +150,7 @@ int plan(const Common& common, const Arguments& arguments) {
     }
     now = *given;
   }
-  const auto config = read_config(common);
-  if (!config) return complain(config.error());
-  const auto settings = engine_settings(*config);
+  const auto settings = read_configured(common);
   if (!settings) return complain(settings.error());
   auto event = read_object(arguments.job);
   if (!event) return complain(event.error());
@@ -160,7 +165,7 @@ int plan(const Common& common, const Arguments& arguments) {
 
   const JobSummary summary = rows->summary();
   const Labourer& labourer = settings->labourers.find(rows->labourer_id())->second;
-  const Forecast forecast = forecast_for(common, labourer, summary.rows);
+  const Forecast forecast = forecast_for(common, labourer, settings->durations, summary.rows);
   if (!common.json) {
     print_plan(*rows, summary, forecast);
     return kDone;
@@ -181,8 +186,10 @@ int plan(const Common& common, const Arguments& arguments) {
       {"forecast",
        json::object{{"seconds", forecast.seconds ? json::value(*forecast.seconds) : json::value()},
                     {"limit", forecast.limit},
-                    {"task_seconds", forecast.task_s},
-                    {"task_seconds_are", forecast.measured ? "average" : "timeout"}}}});
+                    {"task_seconds", forecast.known ? json::value(forecast.task_s) : json::value()},
+                    {"task_seconds_are", forecast.measured ? json::value("average")
+                                         : forecast.known  ? json::value("timeout")
+                                                           : json::value()}}}});
   return kDone;
 }
 
@@ -207,6 +214,7 @@ void add_plan_command(CLI::App& app, Common& common) {
   command->add_option("--now", arguments->now, "plan as if it were this time: 2026-11-24T10:00:00Z")
       ->type_name("TIME");
   add_json_option(command, common);
+  add_aws_option(command, common, "sosw_scheduler");
   command->callback([&common, arguments] {
     common.run = [&common, arguments] { return plan(common, *arguments); };
   });

@@ -50,9 +50,20 @@ Colour colour_of(State state) {
   return Colour::none;
 }
 
-std::int64_t count(const LabourerStatus& status, State state) {
+// Nothing: nobody has counted them.
+std::optional<std::int64_t> count(const LabourerStatus& status, State state) {
   const auto found = status.tasks.find(state);
-  return found == status.tasks.end() ? 0 : found->second;
+  return found == status.tasks.end() ? std::nullopt : std::optional(found->second);
+}
+
+json::value or_null(const std::optional<std::int64_t>& n) {
+  return n ? json::value(*n) : json::value();
+}
+
+Cell number_cell(const Screen& screen, const std::optional<std::int64_t>& n, Colour none,
+                 Colour some) {
+  if (!n) return Cell(std::string("?"), Colour::yellow);
+  return {screen.number(*n), *n == 0 ? none : some};
 }
 
 // Labourers of the configuration and of the store. A configuration that cannot be read hides
@@ -65,6 +76,15 @@ struct All {
 
 Result<All> read_all(const Common& common) {
   All all;
+  if (!common.aws.empty()) {  // which tables there are only the configuration tells
+    const auto home = aws_home(common);
+    if (!home) return home.error();
+    auto status = (*home)->status();
+    if (!status) return status.error();
+    all.configured = (*home)->config().labourers;
+    all.status = *std::move(status);
+    return all;
+  }
   if (auto config = read_config(common)) {
     all.configured = std::move(config->labourers);
   } else {
@@ -78,6 +98,8 @@ Result<All> read_all(const Common& common) {
     all.status = *std::move(status);
   }
   for (const auto& [id, labourer] : all.configured) all.status.try_emplace(id);
+  for (auto& [id, one] : all.status)
+    for (const State state : kStates) one.tasks.try_emplace(state, 0);
   return all;
 }
 
@@ -103,7 +125,7 @@ json::object gate_json(const std::string& id, const LabourerStatus& status, cons
 
 json::object counts_json(const LabourerStatus& status) {
   json::object counts;
-  for (const State state : kStates) counts[name(state)] = count(status, state);
+  for (const State state : kStates) counts[name(state)] = or_null(count(status, state));
   counts["folded"] = status.folded;
   counts["open_jobs"] = status.open_jobs;
   return counts;
@@ -143,8 +165,16 @@ int status(const Common& common) {
                                         State::retry,    State::done,    State::dead,
                                         State::cancelled};
   LabourerStatus total;
+  for (const State state : kStates) total.tasks[state] = 0;
   for (const auto& [id, one] : all->status) {
-    for (const auto& [state, n] : one.tasks) total.tasks[state] += n;
+    for (const State state : kStates) {
+      const auto n = count(one, state);
+      const auto sum = total.tasks.find(state);
+      if (!n)
+        total.tasks.erase(state);
+      else if (sum != total.tasks.end())
+        sum->second += *n;
+    }
     total.folded += one.folded;
     total.open_jobs += one.open_jobs;
   }
@@ -152,11 +182,11 @@ int status(const Common& common) {
                        const std::string& note) {
     std::vector<Cell> row{title};
     for (const State state : kShown) {
-      const std::int64_t n = count(one, state);
       // These two are rare: no column for them while there are none.
       const bool rare = state == State::completed || state == State::cancelled;
-      const bool hidden = rare && count(total, state) == 0;
-      row.emplace_back(hidden ? "" : screen.number(n), n == 0 ? Colour::dim : colour_of(state));
+      const bool hidden = rare && count(total, state) == std::optional<std::int64_t>(0);
+      row.push_back(hidden ? Cell("")
+                           : number_cell(screen, count(one, state), Colour::dim, colour_of(state)));
     }
     row.emplace_back(screen.number(one.folded), one.folded == 0 ? Colour::dim : Colour::none);
     row.emplace_back(screen.number(one.open_jobs), one.open_jobs == 0 ? Colour::dim : Colour::none);
@@ -167,6 +197,11 @@ int status(const Common& common) {
   if (all->status.size() > 1) add("total", total, "");
   fmt::print("{}", table.text(screen));
 
+  if (!common.aws.empty()) {
+    const AwsHome& home = **aws_home(common);
+    fmt::print("\nAWS: {} in {}\n", home.config().tasks.tables.tasks, home.region());
+    return kDone;
+  }
   const auto engine = ask_engine(data_folder(common), {{"op", "about"}}, std::chrono::seconds{2});
   if (!engine) {
     fmt::print("\n{}\n", engine.error().message);
@@ -448,7 +483,9 @@ int labourers(const Common& common) {
         object["settings"] = found->second.settings;
         object["max_simultaneous_invocations"] = found->second.max_simultaneous_invocations;
         object["max_attempts"] = found->second.max_attempts;
-        object["timeout"] = found->second.timeout_s;
+        object["timeout"] = timeout_is_known(common, found->second)
+                                ? json::value(found->second.timeout_s)
+                                : json::value();
         object["duration"] = found->second.duration_s;
         object["cooldown"] = found->second.cooldown_s;
       }
@@ -468,7 +505,8 @@ int labourers(const Common& common) {
       health += (health.empty() ? "" : " ") + metric;
     }
     table.add({id, kind, worker, std::to_string(labourer.max_simultaneous_invocations),
-               std::to_string(labourer.max_attempts), fmt::format("{} s", labourer.timeout_s),
+               std::to_string(labourer.max_attempts),
+               timeout_is_known(common, labourer) ? fmt::format("{} s", labourer.timeout_s) : "",
                retry_text(labourer), health, Cell(gate_text(id, one, *all), Colour::yellow)});
   }
   if (common.json) {
@@ -502,6 +540,20 @@ int jobs(const Common& common, std::int64_t limit) {
     if (!read) return complain(read.error());
     found = *std::move(read);
   }
+  std::set<std::string> uncounted;
+  if (!common.aws.empty()) {
+    auto some = (*aws_home(common))->uncounted(found);
+    if (!some) return complain(some.error());
+    uncounted = *std::move(some);
+  }
+  const auto left_of = [](const JobStatus& job) {
+    return job.rows - job.done - job.dead - job.cancelled;
+  };
+  // Nothing: not all that has ended was counted.
+  const auto known = [&](const JobStatus& job, std::int64_t n) -> std::optional<std::int64_t> {
+    if (left_of(job) > 0 && uncounted.contains(job.labourer_id)) return std::nullopt;
+    return n;
+  };
   if (common.json) {
     json::array list;
     for (const JobStatus& job : found) {
@@ -511,9 +563,9 @@ int jobs(const Common& common, std::int64_t limit) {
                                   {"state", name_of(job.state)},
                                   {"rows", job.rows},
                                   {"made", job.made},
-                                  {"done", job.done},
-                                  {"dead", job.dead},
-                                  {"cancelled", job.cancelled},
+                                  {"done", or_null(known(job, job.done))},
+                                  {"dead", or_null(known(job, job.dead))},
+                                  {"cancelled", or_null(known(job, job.cancelled))},
                                   {"created_at", epoch(job.created_at)}});
     }
     print_json_list(list);
@@ -535,13 +587,17 @@ int jobs(const Common& common, std::int64_t limit) {
                {"CREATED"},
                {"KEY", Table::Kind::flexible}});
   for (const JobStatus& job : found) {
-    const std::int64_t left = job.rows - job.done - job.dead - job.cancelled;
+    const auto left = known(job, left_of(job));
     // Made is of interest to the engine only; what a person wants to know is whether it is over.
-    const std::string_view state =
-        job.state == JobStatus::State::made ? (left > 0 ? "working" : "over") : name_of(job.state);
-    table.add({job.id, job.labourer_id, state, screen.number(job.rows), screen.number(job.done),
-               Cell(screen.number(job.dead), job.dead > 0 ? Colour::red : Colour::none),
-               screen.number(left), screen.moment(job.created_at, now), job.key});
+    const std::string_view state = job.state == JobStatus::State::made && left
+                                       ? (*left > 0 ? "working" : "over")
+                                       : name_of(job.state);
+    const auto cell = [&](std::int64_t n, Colour colour) {
+      return number_cell(screen, known(job, n), Colour::none, colour);
+    };
+    table.add({job.id, job.labourer_id, state, screen.number(job.rows),
+               cell(job.done, Colour::none), cell(job.dead, Colour::red),
+               cell(left_of(job), Colour::none), screen.moment(job.created_at, now), job.key});
   }
   fmt::print("{}", table.text(screen));
   return kDone;
@@ -555,6 +611,7 @@ void add_read_commands(CLI::App& app, Common& common) {
     CLI::App* command = add_command(app, common, name, description, example);
     command->group("Look");
     add_json_option(command, common);
+    add_aws_option(command, common);
     return command;
   };
   const auto add_list_options = [&](CLI::App* command) {

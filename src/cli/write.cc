@@ -16,7 +16,28 @@
 namespace sosw::cli {
 namespace {
 
+constexpr double kMakeRowsS = 60;     // --aws: that tasks of a job are made for
 constexpr std::int64_t kPage = 1000;  // tasks looked up, or replayed, at once
+
+// No engine of ours runs there all the time: the next run of an Essential of ours would make them,
+// but a fleet may have none. `repeatable`: the job has a key, so that once more is not twice.
+int make_rows_on_aws(const Common& common, const json::object& accepted, bool repeatable) {
+  const std::string id(accepted.at("job_id").as_string());
+  const auto rows = accepted.at("rows").to_number<std::int64_t>();
+  const auto made = (*aws_home(common))->make_rows(id, kMakeRowsS);
+  if (made && *made >= rows) return kDone;
+  const auto rest = fmt::format("the next run of an Essential of ours makes the rest{}",
+                                repeatable ? ", or this command again" : "");
+  if (made) {
+    fmt::print(stderr, "{} of the {} tasks are made: {}\n", *made, rows, rest);
+    return kDone;
+  }
+  Error error = made.error();
+  error.message =
+      fmt::format("job {} is accepted, but not all of its tasks are made: {}", id, error.message);
+  error.hint = rest;
+  return complain(error, kFailed);
+}
 
 int schedule(const Common& common, const std::string& job, const std::string& id) {
   auto event = read_object(job);
@@ -30,16 +51,17 @@ int schedule(const Common& common, const std::string& job, const std::string& id
     if (error.code == Code::invalid) error.message = fmt::format("job: {}", error.message);
     return complain(error);
   }
+  const int code = common.aws.empty() ? kDone : make_rows_on_aws(common, *answer, !id.empty());
   if (common.json) {
     print_json(*answer);
-    return kDone;
+    return code;
   }
   const Screen screen = Screen::of(stdout);
   const std::int64_t rows = answer->at("rows").to_number<std::int64_t>();
   const bool already = answer->at("already").as_bool();
   fmt::print("job    {}\ntasks  {}{}\n", std::string_view(answer->at("job_id").as_string()),
              screen.number(rows), already ? "  (was queued before: nothing is added)" : "");
-  return kDone;
+  return code;
 }
 
 // All tasks that are dead now.
@@ -102,7 +124,7 @@ int retry(const Common& common, std::vector<std::string> ids, bool all,
       return complain(answer.error());
     }
     const json::array& each = answer->at("replayed").as_array();
-    std::unique_ptr<engine::TaskStore> store;
+    std::shared_ptr<engine::TaskStore> store;
     for (std::size_t i = 0; i < each.size(); ++i) {
       if (each[i].as_bool()) {
         ++replayed;
@@ -151,6 +173,8 @@ void add_write_commands(CLI::App& app, Common& common) {
                          const char* group) {
     CLI::App* command = add_command(app, common, name, description, example);
     command->group(group);
+    add_aws_option(command, common,
+                   std::string_view(name) == "schedule" ? "sosw_scheduler" : "sosw_orchestrator");
     return command;
   };
 

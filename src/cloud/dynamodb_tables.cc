@@ -3,11 +3,13 @@
 #include "cloud/dynamodb_tables.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <map>
 #include <random>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -84,7 +86,17 @@ Refusal refusal_of(std::string_view code, std::string_view message) {
   return Refusal::none;
 }
 
-Error table_error(const aws::CallError& failed) {
+// `tables`: that were asked; AWS does not say which of them it has not found.
+Error table_error(const aws::CallError& failed, std::set<std::string_view> tables) {
+  const bool no_index = failed.code == "ValidationException" &&
+                        failed.message.find("specified index") != failed.message.npos;
+  if (failed.code == "ResourceNotFoundException" || no_index)
+    return {
+        Code::invalid,
+        fmt::format("{} ({})", failed.text(), fmt::join(tables, ", ")),
+        "it must be there, in this region and account; `task_config` has the names of tables and "
+        "indexes",
+        {}};
   if (refusal_of(failed.code, failed.message) != Refusal::none ||
       failed.code == "TransactionInProgressException")
     return {Code::unavailable, failed.text(), "try again later", {}};
@@ -186,7 +198,7 @@ Result<Written> DynamoDbTables::write(const Write& write) {
   if (answer) return Written{true, {}, item_in(object_of(*answer), "Attributes")};
   const auto& failed = answer.error();
   const auto why = refusal_of(failed.code, failed.message);
-  if (!is_known(failed) || why == Refusal::none) return table_error(failed);
+  if (!is_known(failed) || why == Refusal::none) return table_error(failed, {write.table});
   return Written{false, {{why, item_in(failed.body, "Item")}}};
 }
 
@@ -205,12 +217,17 @@ Result<Written> DynamoDbTables::transact(std::span<const Write> writes, std::str
   const auto answer = borrow()->writes.call("TransactWriteItems", input);
   if (answer) return Written{true, {}, {}};
   const auto& failed = answer.error();
-  if (!is_known(failed)) return table_error(failed);
+  const auto tables = [&] {
+    std::set<std::string_view> names;
+    for (const auto& write : writes) names.insert(write.table);
+    return names;
+  };
+  if (!is_known(failed)) return table_error(failed, tables());
   Written written{false, std::vector<Refused>(writes.size()), {}};
   if (failed.code != "TransactionCanceledException") {
     // Refused as a whole: throttled, or in conflict with one of which nobody says which.
     const auto why = refusal_of(failed.code, failed.message);
-    if (why == Refusal::none) return table_error(failed);
+    if (why == Refusal::none) return table_error(failed, tables());
     for (auto& one : written.refused) one.why = why;
     return written;
   }
@@ -248,7 +265,7 @@ Result<Page> DynamoDbTables::query(const Query& query) {
   if (query.count) input["Select"] = "COUNT";
   if (query.after) input["ExclusiveStartKey"] = *query.after;
   const auto answer = borrow()->reads.call("Query", input);
-  if (!answer) return table_error(answer.error());
+  if (!answer) return table_error(answer.error(), {query.table});
   const auto& output = object_of(*answer);
   Page page;
   if (const auto* items = output.if_contains("Items"); items && items->is_array())
@@ -273,7 +290,11 @@ Result<std::vector<std::optional<Item>>> DynamoDbTables::get(std::span<const Key
   const auto ask = [&](json::object requests) -> Result<json::object> {
     const auto answer =
         borrow()->reads.call("BatchGetItem", {{"RequestItems", std::move(requests)}});
-    if (!answer) return table_error(answer.error());
+    if (!answer) {
+      std::set<std::string_view> tables;
+      for (const auto& key : keys) tables.insert(key.table);
+      return table_error(answer.error(), tables);
+    }
     const auto& output = object_of(*answer);
     if (const auto* responses = object_in(output, "Responses")) {
       for (const auto& of_table : *responses) {
@@ -306,7 +327,7 @@ Result<void> DynamoDbTables::append(std::string_view table, std::span<const Item
   const auto ask = [&](json::object requests) -> Result<json::object> {
     const auto answer =
         borrow()->writes.call("BatchWriteItem", {{"RequestItems", std::move(requests)}});
-    if (!answer) return table_error(answer.error());
+    if (!answer) return table_error(answer.error(), {table});
     const auto* left = object_in(object_of(*answer), "UnprocessedItems");
     return left ? *left : json::object();
   };

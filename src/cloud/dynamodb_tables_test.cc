@@ -130,7 +130,10 @@ TEST_F(DynamoDbTablesTest, TellsErrorsApart) {
   EXPECT_EQ(code_of(R"(400 {"__type": "AccessDeniedException"})"), Code::denied);
   EXPECT_EQ(code_of(R"(400 {"__type": "UnrecognizedClientException"})"), Code::denied);
   EXPECT_EQ(code_of(R"(400 {"__type": "ValidationException", "message": "no"})"), Code::internal);
-  EXPECT_EQ(code_of(R"(400 {"__type": "ResourceNotFoundException"})"), Code::internal);
+  EXPECT_EQ(code_of(R"(400 {"__type": "ResourceNotFoundException"})"), Code::invalid);
+  EXPECT_EQ(code_of(R"(400 {"__type": "ValidationException",
+                            "message": "The table does not have the specified index: i"})"),
+            Code::invalid);
   EXPECT_EQ(code_of("500"), Code::unavailable);
   EXPECT_EQ(code_of("hang up"), Code::unavailable);
 }
