@@ -155,6 +155,15 @@ TEST_F(PlayedFunctions, what_was_known_stays_when_it_cannot_be_asked_again) {
   EXPECT_THAT(functions_.register_labourers(labourers_), SizeIs(2));
   EXPECT_EQ(labourers_["first"].timeout_s, 77);
   EXPECT_EQ(functions_.known(labourers_["first"])->own_retries, 0);
+
+  // Of two answers one may come alone.
+  on_call_ = [](const AwsRequest&, bool timeout) -> std::optional<HttpReply> {
+    if (timeout) return HttpReply{.body = R"({"Timeout": 78})"};
+    return refusal(429, "TooManyRequestsException");
+  };
+  EXPECT_THAT(functions_.register_labourers(labourers_), SizeIs(2));
+  EXPECT_EQ(labourers_["first"].timeout_s, 78);
+  EXPECT_EQ(functions_.known(labourers_["first"])->own_retries, 0);
 }
 
 TEST_F(PlayedFunctions, lambdas_own_retries_are_told) {  // D-14
