@@ -42,9 +42,13 @@ struct WorkerKind {
 struct Options {
   std::set<std::string> ours;  // Essentials that are ours; the others are the original's
   std::vector<WorkerKind> workers;
-  bool audit = true;                // rows in sosw_tasks_meta
+  bool audit = true;       // rows in sosw_tasks_meta
+  bool fence = true;       // workers of ours ask before they start
+  bool real_time = false;  // the functions believe in the real clock, which nobody moves
+  int scheduler_timeout_s = 900;
   std::chrono::seconds minute{60};  // how often Orchestrator and Scavenger are called
   int essential_timeout_s = 60;     // of Orchestrator and Scavenger
+  int copies = 1;                   // of Orchestrator and Scavenger, called at the same time
   // Merged over what the Essentials find as their configuration: {"sosw_scavenger_config": {...}}.
   json::object configs;
 };
@@ -58,24 +62,30 @@ class Fleet {
   Fleet& operator=(const Fleet&) = delete;
 
   // Calls the function and waits for its answer, which it gives. A function that fails fails the
-  // test.
+  // test, unless they may.
   json::value invoke(const std::string& function, const json::value& event);
-  // What EventBridge does each minute; then all that was begun comes to its end, and a minute
-  // passes.
+  void functions_may_fail(bool may) { may_fail_ = may; }
+  // What EventBridge does each minute, Orchestrator and Scavenger at the same time where there are
+  // several; then all that was begun comes to its end, and a minute passes.
   void tick();
   // Until there is no task but closed ones; at most so many minutes, or the test fails. `each` is
   // called after every tick.
   void run_until_empty(int minutes, const std::function<void()>& each = {});
   // Waits until no function has anything to do.
   void wait_until_quiet();
+  // SIGKILL for one process of ours that runs an Essential, chosen by `number`; false: there is
+  // none.
+  bool kill_essential(std::uint32_t number);
 
   // All rows, in DynamoDB's form: {"task_id": {"S": "..."}}.
   std::vector<json::object> rows(const std::string& table);
+  // Takes the tasks out of the table: it is made anew with nothing but rows whose id begins
+  // `sosw:`.
+  std::vector<json::object> take_tasks();
   // Messages of the topic of dead tasks.
   std::vector<std::string> messages();
-  // What the workers of that name have written down: how many times `what` ("begin", "end",
-  // "over").
-  std::map<std::string, int> witnessed(const std::string& worker);
+  // What the workers of that name have written down: "begin", "end" or "over" -> who.
+  std::map<std::string, std::vector<std::string>> witnessed(const std::string& worker);
   // The last of what a function has written, for messages of assertions.
   std::string log_of(const std::string& function);
 
@@ -84,13 +94,16 @@ class Fleet {
   aws::Client client(const std::string& service);
 
  private:
+  // `copies` of each.
+  void call_at_once(const std::vector<std::string>& functions);
   void make_resources();
   void store_configs();
   void start_host();
-  json::object environment(bool python) const;
+  json::object environment() const;
   [[nodiscard]] std::filesystem::path folder_of(const std::string& worker) const;
 
   Options options_;
+  bool may_fail_ = false;
   testing::ScratchFolder folder_;
   Clock clock_;
   Gateway gateway_;

@@ -17,10 +17,7 @@ void add_name(const json::object& request, std::set<std::string>& tables) {
 }
 
 // "TransactWriteItems sosw_closed_tasks sosw_tasks"
-std::string described(const testing::HttpRequest& request) {
-  const auto& target = request.headers.at("x-amz-target");
-  auto text = target.substr(target.find('.') + 1);
-  const auto body = json::parse(request.body).as_object();
+std::string described(const std::string& operation, const json::object& body) {
   std::set<std::string> tables;
   add_name(body, tables);
   if (const auto* by_table = body.if_contains("RequestItems"))
@@ -28,9 +25,28 @@ std::string described(const testing::HttpRequest& request) {
   if (const auto* items = body.if_contains("TransactItems"))
     for (const auto& item : items->as_array())
       for (const auto& [action, what] : item.as_object()) add_name(what.as_object(), tables);
+  auto text = operation;
   for (const auto& table : tables) text += ' ' + table;
   return text;
 }
+
+// The same for a query at another moment.
+std::string identity(json::object query) {
+  auto* values = query.if_contains("ExpressionAttributeValues");
+  if (values)
+    for (auto& [name, value] : values->as_object())
+      if (value.as_object().contains("N")) value = nullptr;
+  return json::serialize(query);
+}
+
+testing::HttpReply refusal(int status, const std::string& code) {
+  return {.status = status,
+          .headers = {{"content-type", "application/x-amz-json-1.0"}},
+          .body = json::serialize(json::object{
+              {"__type", "com.amazonaws.dynamodb.v20120810#" + code}, {"message", code}})};
+}
+
+constexpr std::size_t kAnswersKept = 3;
 
 }  // namespace
 
@@ -39,9 +55,15 @@ std::map<std::string, std::int64_t> Gateway::counts() const {
   return counts_;
 }
 
+std::vector<std::string> Gateway::limitless() const {
+  const std::lock_guard lock(mutex_);
+  return limitless_;
+}
+
 void Gateway::reset() {
   const std::lock_guard lock(mutex_);
   counts_.clear();
+  limitless_.clear();
 }
 
 void Gateway::latency(std::chrono::milliseconds latency) {
@@ -49,14 +71,87 @@ void Gateway::latency(std::chrono::milliseconds latency) {
   latency_ = latency;
 }
 
+void Gateway::accidents(const Accidents& accidents, std::uint32_t seed) {
+  const std::lock_guard lock(mutex_);
+  accidents_ = accidents;
+  random_.seed(seed);
+  happened_.clear();
+}
+
+void Gateway::after_each(std::function<void(const std::string&)> then) {
+  const std::lock_guard lock(one_at_a_time_);
+  then_ = std::move(then);
+}
+
+void Gateway::forget_answers() {
+  const std::lock_guard lock(mutex_);
+  answers_.clear();
+}
+
+std::map<std::string, int> Gateway::happened() const {
+  const std::lock_guard lock(mutex_);
+  return happened_;
+}
+
+std::string Gateway::drawn(bool of_index) {
+  int left = static_cast<int>(random_() % 1000);
+  const std::pair<const char*, int> kinds[] = {
+      {"throttled", accidents_.throttled},
+      {"failed", accidents_.failed},
+      {"lost", accidents_.lost},
+      {"failed all the same", accidents_.failed_all_the_same},
+      {"old index", of_index ? accidents_.old_index : 0}};
+  for (const auto& [name, share] : kinds) {
+    if (left < share) return name;
+    left -= share;
+  }
+  return "";
+}
+
 testing::HttpReply Gateway::answer(const testing::HttpRequest& request) {
+  const auto& target = request.headers.at("x-amz-target");
+  const auto operation = target.substr(target.find('.') + 1);
+  const auto body = json::parse(request.body).as_object();
+  const bool of_index = operation == "Query" && body.contains("IndexName");
+  std::string accident;
   std::chrono::milliseconds latency{0};
   {
     const std::lock_guard lock(mutex_);
-    ++counts_[described(request)];
+    ++counts_[described(operation, body)];
+    // A query of the table `config` gives one row.
+    if ((operation == "Query" || operation == "Scan") && !body.contains("Limit") &&
+        body.at("TableName") != "config")
+      limitless_.push_back(request.body);
+    accident = drawn(of_index);
     latency = latency_;
+    if (accident == "old index") {
+      const auto old = answers_.find(identity(body));
+      if (old == answers_.end()) {
+        accident.clear();  // there is none yet
+      } else {
+        ++happened_[accident];
+        return old->second[random_() % old->second.size()];
+      }
+    }
+    if (!accident.empty()) ++happened_[accident];
   }
   std::this_thread::sleep_for(latency);
+  if (accident == "throttled") return refusal(400, "ProvisionedThroughputExceededException");
+  if (accident == "failed") return refusal(500, "InternalServerError");
+  auto reply = forward(request, operation);
+  if (of_index && reply.status == 200) {
+    const std::lock_guard lock(mutex_);
+    auto& kept = answers_[identity(body)];
+    kept.push_back(reply);
+    if (kept.size() > kAnswersKept) kept.pop_front();
+  }
+  if (accident == "failed all the same") return refusal(500, "InternalServerError");
+  if (accident == "lost") return {.then = testing::HttpReply::Then::close, .silent = true};
+  return reply;
+}
+
+testing::HttpReply Gateway::forward(const testing::HttpRequest& request,
+                                    const std::string& operation) {
   aws::Request onward{
       .method = request.method, .url = server_ + request.target, .body = request.body};
   for (const auto& [name, value] : request.headers)
@@ -65,6 +160,7 @@ testing::HttpReply Gateway::answer(const testing::HttpRequest& request) {
   {
     const std::lock_guard lock(one_at_a_time_);
     response = onward_.send(onward);
+    if (then_) then_(operation);
   }
   testing::HttpReply reply{.status = response.error ? 502 : response.status,
                            .body = std::move(response.body)};

@@ -21,7 +21,11 @@ std::int64_t asked_of(const json::object& event) {
 
 struct Worker : sosw::Worker {
   json::value operator()(const json::object& event) override {
-    const sosw::testing::Witness witness(std::string(event.at("task_id").as_string()));
+    // The claim, too, which ours give: no two runs have the same.
+    std::string who(event.at("task_id").as_string());
+    if (const auto* claim = event.if_contains("claim"))
+      who += '/' + std::string(claim->as_string());
+    const sosw::testing::Witness witness(who);
     const bool first = event.at("attempts").as_int64() == 0;
     switch (asked_of(event)) {
       case 7:
