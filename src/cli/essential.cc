@@ -14,7 +14,6 @@
 #include <ctime>
 #include <mutex>
 #include <optional>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "aws/endpoints.h"
 #include "aws/lambda.h"
 #include "aws/services.h"
+#include "cli/aws_process.h"
 #include "cloud/alarm_notifier.h"
 #include "cloud/audit_log.h"
 #include "cloud/cloudwatch_metrics.h"
@@ -48,27 +48,8 @@ constexpr std::size_t kLanes = 8;
 constexpr std::array kEssentials = {Essential::scheduler, Essential::orchestrator,
                                     Essential::scavenger, Essential::worker_assistant};
 
-std::uint64_t random_number() {
-  thread_local std::mt19937_64 numbers{(std::uint64_t{std::random_device{}()} << 32) ^
-                                       std::random_device{}()};
-  return numbers();
-}
-
-std::string random_name() {
-  std::random_device device;  // never twice in any two processes
-  std::string name;
-  for (int i = 0; i < 4; ++i) name += fmt::format("{:08x}", device());
-  return name;
-}
-
 void sleep_s(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
-}
-
-// Up to 50 ms, twice as long with each round.
-void pause(int round) {
-  const auto longest = std::uint64_t{50'000} << std::clamp(round - 1, 0, 6);
-  std::this_thread::sleep_for(std::chrono::microseconds(random_number() % longest));
 }
 
 void warn(const std::string& line) { log(LogLevel::warning, line); }
@@ -209,7 +190,7 @@ struct EssentialFunction::State {
     Wired(Essential essential, cloud::FleetConfig given, std::string function,
           const engine::Clock& clock)
         : config(std::move(given)),
-          tables({.client = {}, .pause = pause}),
+          tables({.client = {}, .pause = pause_between_tries}),
           store(tables, options_of(essential, config)),
           audit(tables, {.table = config.audit_table, .author = std::move(function), .warn = warn}),
           invoker({}),
@@ -233,7 +214,7 @@ struct EssentialFunction::State {
       options.holder = random_name();
       options.nonce = random_name();
       options.leaves_letters = essential == Essential::worker_assistant;
-      options.pause = pause;
+      options.pause = pause_between_tries;
       options.warn = warn;
       return options;
     }
@@ -275,21 +256,7 @@ struct EssentialFunction::State {
       : essential(which),
         clock(the_clock),
         function(sdk::environment("AWS_LAMBDA_FUNCTION_NAME")),
-        documents(options_of_documents(), the_clock) {}
-
-  static cloud::ConfigDocuments::Options options_of_documents() {
-    cloud::ConfigDocuments::Options options;
-    if (sdk::in_test()) {
-      options.table = "autotest_config";
-      options.env = "dev";
-    }
-    if (const auto table = sdk::environment("SOSW_CONFIG_TABLE"); !table.empty())
-      options.table = table;
-    if (sdk::environment("SOSW_CONFIG_SOURCE") == "SSM")
-      options.source = cloud::ConfigDocuments::Options::Source::ssm;
-    options.warn = warn;
-    return options;
-  }
+        documents(configured_documents(warn), the_clock) {}
 
   json::object document(const std::string& name) {
     auto found = documents.config(name);

@@ -11,10 +11,9 @@
 #include <chrono>
 #include <limits>
 #include <map>
-#include <random>
-#include <thread>
 #include <utility>
 
+#include "cli/aws_process.h"
 #include "cloud/cloudwatch_metrics.h"
 #include "cloud/dynamodb_tables.h"
 #include "cloud/fleet_config.h"
@@ -44,25 +43,6 @@ T must(Result<T> result) {
 
 Time now() { return std::chrono::floor<Time::duration>(std::chrono::system_clock::now()); }
 
-std::uint64_t random_number() {
-  thread_local std::mt19937_64 numbers{(std::uint64_t{std::random_device{}()} << 32) ^
-                                       std::random_device{}()};
-  return numbers();
-}
-
-std::string random_name() {
-  std::random_device device;  // never twice in any two processes
-  std::string name;
-  for (int i = 0; i < 4; ++i) name += fmt::format("{:08x}", device());
-  return name;
-}
-
-// Up to 50 ms, twice as long with each round.
-void pause(int round) {
-  const auto longest = std::uint64_t{50'000} << std::clamp(round - 1, 0, 6);
-  std::this_thread::sleep_for(std::chrono::microseconds(random_number() % longest));
-}
-
 // What is configured of the tasks. A worker with a labourer that makes no sense has no TaskManager.
 cloud::TaskConfig read(const json::object& config) {
   auto given = cloud::read_task_config(config);
@@ -80,9 +60,9 @@ cloud::TaskConfig read(const json::object& config) {
         throw AssertionError(
             fmt::format("a test may only use tables that begin with `autotest_`, not `{}`", *name));
   }
-  tables.holder = random_name();
-  tables.nonce = random_name();
-  tables.pause = pause;
+  tables.holder = cli::random_name();
+  tables.nonce = cli::random_name();
+  tables.pause = cli::pause_between_tries;
   return *std::move(given);
 }
 
@@ -120,7 +100,7 @@ struct TaskManager::State {
         tables({.client = {.region = options.region,
                            .endpoint = options.endpoint,
                            .timeout = options.timeout},
-                .pause = pause}),
+                .pause = cli::pause_between_tries}),
         store(tables, settings.tables),
         durations(store, settings.durations),
         ecology(part_of(config, "ecology_config"), std::move(options)) {
