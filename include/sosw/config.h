@@ -48,14 +48,14 @@ class DynamoConfig {
   explicit DynamoConfig(bool test = is_test_stage(), const boost::json::object& config = {});
 
   // The document, decoded if it is JSON, else its text; {} if there is none, or no such table.
-  // Throws AwsError.
+  // Throws AwsError, and RuntimeError for a row whose `config_value` is no text.
   boost::json::value get_config(std::string_view name, std::string_view env = "production");
   // Stores a text as it is, another value as JSON. Throws AwsError.
   void update_config(std::string_view name, const boost::json::value& val);
   // All documents whose name begins with `prefix` and "_" (put behind it unless it is there), by
   // the rest of their names, decoded as by get_config(). In a name that has the prefix again, each
   // one is taken out, as in the original ("x_y" for "db_x_db_y"). In a test, and for a prefix that
-  // begins with "autotest_", `env` is "dev" whatever is given. Throws AwsError.
+  // begins with "autotest_", `env` is "dev" whatever is given. Throws what get_config() does.
   boost::json::object get_credentials_by_prefix(std::string_view prefix,
                                                 std::string_view env = "production");
 

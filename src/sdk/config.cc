@@ -68,14 +68,25 @@ const json::value& field(const json::value& answer, std::string_view name) {
   return *found;
 }
 
-// The text attribute `name` of a row.
+// Which row it is, without the value: that may be a secret.
+std::string key_of(const json::value& row) {
+  json::object key;
+  if (const auto* const attributes = row.if_object())
+    for (const auto* const name : {"env", "config_name"})
+      if (const auto* const value = attributes->if_contains(name)) key[name] = *value;
+  return sdk::to_json(key);
+}
+
+// The text attribute `name` of a row of the table.
 std::string attribute(const json::value& row, std::string_view name) {
   const auto* const attributes = row.if_object();
   const auto* const typed = attributes ? attributes->if_contains(name) : nullptr;
   const auto* const text =
       typed && typed->is_object() ? typed->get_object().if_contains("S") : nullptr;
   if (!text || !text->is_string())
-    throw RuntimeError(fmt::format("a row of the table of configurations has no text `{}`", name));
+    throw RuntimeError(
+        fmt::format("a row of the table of configurations has no `{}` that is a text (type S): {}",
+                    name, key_of(row)));
   return std::string(text->get_string());
 }
 

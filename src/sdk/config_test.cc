@@ -11,8 +11,10 @@ namespace {
 
 namespace json = boost::json;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using testing::HttpReply;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 class Config : public testing::PlayedAws {};
@@ -43,8 +45,18 @@ TEST_F(Config, is_an_empty_object_where_there_is_nothing) {
 TEST_F(Config, is_an_error_where_the_table_cannot_be_asked) {
   on_call = [](const Call&) { return refusal("AccessDeniedException"); };
   EXPECT_THROW(DynamoConfig().get_config("n"), AwsError);
-  on_call = [](const Call&) { return reply({{"Items", {{{"config_value", {{"N", "5"}}}}}}}); };
-  EXPECT_THROW(DynamoConfig().get_config("n"), RuntimeError);
+  on_call = [](const Call&) {
+    return reply(
+        {{"Items", {{{"config_name", {{"S", "n"}}}, {"config_value", {{"N", "12345"}}}}}}});
+  };
+  try {
+    DynamoConfig().get_config("n");
+    ADD_FAILURE() << "a number was a document";
+  } catch (const RuntimeError& error) {
+    EXPECT_THAT(error.what(), HasSubstr(R"(`config_value`)"));
+    EXPECT_THAT(error.what(), HasSubstr(R"({"config_name": {"S": "n"}})"));
+    EXPECT_THAT(error.what(), Not(HasSubstr("12345"))) << "it may be a secret";
+  }
   on_call = [](const Call&) { return reply(json::object()); };
   EXPECT_THROW(DynamoConfig().get_config("n"), RuntimeError);
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The Scheduler's chunking: handlers over core/, and the rules by which its rows differ on purpose.
 #include <algorithm>
-#include <array>
 
 #include "areas.h"
 #include "chunking_model.h"
@@ -13,33 +12,6 @@
 
 namespace sosw::golden {
 namespace {
-
-// The class that the original raised where we give an error with these words.
-Answer error_answer(const Error& error) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kClasses = {{
-      {"beyond the years", "OverflowError"},
-      {"which is not built in", "AttributeError"},
-      {"custom_period_patterns", "TypeError"},
-      {"unknown period", "ValueError"},
-      {"is no name of a period", "TypeError"},
-      {"no dates to isolate", "AssertionError"},
-      {"names no labourer", "AssertionError"},
-      {"is no name", "AttributeError"},
-      {"neither an object nor JSON text", "TypeError"},
-      {"event: its text holds", "AssertionError"},
-      {"job: its text holds", "AssertionError"},
-      {"not JSON", "JSONDecodeError"},
-      {"unknown job_schema_name", "KeyError"},
-      {"ends with 's'", "AssertionError"},
-      {"can not be read as a whole number", "ValueError"},
-      {"is no number", "TypeError"},
-      {"it must be at least 1", "ValueError"},
-  }};
-  for (const auto& [words, python_class] : kClasses)
-    if (error.message.find(words) != std::string::npos)
-      return Answer::error(std::string(python_class));
-  return Answer::error("InvalidJob");
-}
 
 Date today(const Case& what) {
   const auto date =

@@ -2,6 +2,7 @@
 #include "chunking_model.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <regex>
 
@@ -290,6 +291,32 @@ json::array model_parse_event(const json::value& event, const json::object& conf
       custom && custom->is_array())
     if (auto read = Periods::from_config(*custom)) periods = *read;
   return ChunkingModel(std::move(attrs), today, periods, faults).parse_job(std::move(job));
+}
+
+Answer error_answer(const Error& error) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kClasses = {{
+      {"beyond the years", "OverflowError"},
+      {"which is not built in", "AttributeError"},
+      {"custom_period_patterns", "TypeError"},
+      {"unknown period", "ValueError"},
+      {"is no name of a period", "TypeError"},
+      {"no dates to isolate", "AssertionError"},
+      {"names no labourer", "AssertionError"},
+      {"is no name", "AttributeError"},
+      {"neither an object nor JSON text", "TypeError"},
+      {"event: its text holds", "AssertionError"},
+      {"job: its text holds", "AssertionError"},
+      {"not JSON", "JSONDecodeError"},
+      {"unknown job_schema_name", "KeyError"},
+      {"ends with 's'", "AssertionError"},
+      {"can not be read as a whole number", "ValueError"},
+      {"is no number", "TypeError"},
+      {"it must be at least 1", "ValueError"},
+  }};
+  for (const auto& [words, python_class] : kClasses)
+    if (error.message.find(words) != std::string::npos)
+      return Answer::error(std::string(python_class));
+  return Answer::error("InvalidJob");
 }
 
 }  // namespace sosw::golden

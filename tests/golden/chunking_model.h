@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "core/periods.h"
+#include "core/result.h"
+#include "golden.h"
 
 namespace sosw::golden {
 
@@ -66,5 +68,8 @@ class ChunkingModel {
 // An event as the Scheduler gets it, with its configuration. Throws PythonError.
 json::array model_parse_event(const json::value& event, const json::object& config, Date today,
                               Faults faults);
+
+// The class that the original raised where we give an error with these words.
+Answer error_answer(const Error& error);
 
 }  // namespace sosw::golden
