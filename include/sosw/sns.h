@@ -38,7 +38,7 @@ class SnsManager : public Component {
   // `config`: "recipient", the ARN of a topic, and "subject", both texts, both may come later;
   // "region" where no ARN tells one, else that of the environment. Throws TypeError for a value
   // that is no text, AssertionError for a recipient that is no ARN.
-  explicit SnsManager(boost::json::object config = {}, AwsClientOptions options = {});
+  explicit SnsManager(const boost::json::object& config = {}, AwsClientOptions options = {});
   // Commits. It throws nothing: messages that cannot be sent are written to the log, with the
   // reason. Call commit() where that matters.
   ~SnsManager() override;

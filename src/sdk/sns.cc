@@ -70,7 +70,7 @@ struct SnsManager::Client {
   aws::Sns sns;
 };
 
-SnsManager::SnsManager(json::object config, AwsClientOptions options)
+SnsManager::SnsManager(const json::object& config, AwsClientOptions options)
     : options_(std::move(options)),
       recipient_(text_setting(config, "recipient")),
       subject_(text_setting(config, "subject")) {
