@@ -322,6 +322,35 @@ TEST_F(AwsCommands, take_the_configuration_of_a_file_and_its_tables) {
   EXPECT_THAT(rows("sosw_tasks"), IsEmpty());
 }
 
+TEST_F(AwsCommands, find_the_configuration_in_another_table_or_in_parameters) {
+  const auto labourers = [&] {
+    std::vector<std::string> found;
+    const json::value all = ask({"labourers"});
+    for (const auto& one : all.as_array()) found.emplace_back(one.at("labourer_id").as_string());
+    return found;
+  };
+  auto table = simulation::sosw_tables().back();
+  ASSERT_EQ(table.name, "config");
+  table.name = "dev-config";
+  dynamodb_.call("CreateTable", testing::create_table_input(table));
+  dynamodb_.call("PutItem",
+                 {{"TableName", "dev-config"},
+                  {"Item",
+                   {{"env", {{"S", "production"}}},
+                    {"config_name", {{"S", "sosw_orchestrator_config"}}},
+                    {"config_value", {{"S", R"({"labourers": {"in_another_table": {}}})"}}}}}});
+  AwsClient("ssm").call("PutParameter", {{"Name", "sosw_essential_config"},
+                                         {"Type", "String"},
+                                         {"Value", R"({"labourers": {"in_a_parameter": {}}})"}});
+  EXPECT_THAT(labourers(), ElementsAre("mail", "resize"));
+  {
+    const testing::Variables there{{"SOSW_CONFIG_TABLE", "dev-config"}};
+    EXPECT_THAT(labourers(), ElementsAre("in_another_table"));
+  }
+  const testing::Variables there{{"SOSW_CONFIG_SOURCE", "SSM"}};
+  EXPECT_THAT(labourers(), ElementsAre("in_a_parameter"));
+}
+
 TEST_F(AwsCommands, say_what_is_missing_before_anything_is_written) {
   const std::vector<std::string> schedule{"schedule", "--job", R"({"lambda_name": "resize"})"};
   {
