@@ -22,7 +22,6 @@ constexpr double kLookAgainIdle = 10;
 constexpr double kStoreRetry = 1;
 constexpr double kRegisterAgain = 60;
 constexpr double kAlarmRetry = 5;
-constexpr std::int64_t kCancelBatch = 10'000;
 
 std::int64_t count(const LabourerStatus& status, State state) {
   const auto found = status.tasks.find(state);
@@ -120,7 +119,7 @@ Result<std::vector<bool>> Engine::replay(std::span<const std::string> task_ids) 
 
 Result<void> Engine::cancel(std::string_view job_id) {
   for (;;) {
-    const auto left = ports_.store.cancel(job_id, kCancelBatch, ports_.clock.now());
+    const auto left = ports_.store.cancel(job_id, settings_.cancel_batch, ports_.clock.now());
     if (!left) {
       // Perhaps a part of the rows is closed: the loop closes the rest of a job that is cancelled.
       const std::lock_guard lock(mutex_);
@@ -328,7 +327,7 @@ void Engine::finish_cancellations(const std::stop_token& stop) {
   if (!jobs) return not_yet(jobs.error());
   for (const std::string& id : *jobs) {
     for (std::int64_t left = 1; left > 0 && !stop.stop_requested();) {
-      const auto rest = ports_.store.cancel(id, kCancelBatch, ports_.clock.now());
+      const auto rest = ports_.store.cancel(id, settings_.cancel_batch, ports_.clock.now());
       if (!rest) {
         not_yet(rest.error());
         break;

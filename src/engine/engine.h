@@ -39,8 +39,9 @@ class Engine {
     Scavenger::Settings scavenger;
     TaskManager::Settings task_manager;
     Scheduler::Settings scheduler;
-    double health_interval_s = 15;  // between two looks at the health metrics
-    double last_alarms_s = 5;       // that alarms get to be delivered when the loop has ended
+    std::int64_t cancel_batch = 10'000;  // rows of a cancelled job that are closed at once
+    double health_interval_s = 15;       // between two looks at the health metrics
+    double last_alarms_s = 5;            // that alarms get to be delivered when the loop has ended
   };
   Engine(Ports ports, Settings settings);
   ~Engine();

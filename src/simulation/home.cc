@@ -76,6 +76,7 @@ Home::Home(World& world, Faults& faults, Log& log, Invariants& invariants,
   // An array in braces alone would be that array for clang, an array of it for g++.
   const json::array attributes(1, json::array{"word", json::object()});
   settings_.scheduler.schemas = {{"job_schema", json::object{{"chunkable_attrs", attributes}}}};
+  settings_.cancel_batch = one_of<std::int64_t>(choices_, {10'000, 1, 2}, "cancel batch");
   settings_.health_interval_s = 15;
 
   calm_at_ = after(kBeginning, one_of(choices_, {20.0, 60.0, 200.0, 1000.0, 4000.0}, "calm at"));
@@ -232,6 +233,7 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
   host.too_far_since.clear();
   host.as_at_first = true;
   host.took_back = false;
+  host.cancels = 0;
   host.alarms.reset();
   world_.say_as(host.process.name(), "starts");
   Process& process = host.process;
@@ -242,7 +244,8 @@ void Home::start(Host& host, const engine::Labourers& labourers) {
       [this, &host](std::string_view task, std::string_view claim) {
         return workers_->runs(host.process, task, claim);
       },
-      [this] { return *store_->judged().status(); }, [this] { return waiting_alarms(); }});
+      [&host] { return host.cancels > 0; }, [this] { return *store_->judged().status(); },
+      [this] { return waiting_alarms(); }});
   host.store = std::make_unique<FaultyStore>(
       store_->opened_by(process), world_, process, faults_,
       FaultyStore::Seen{[this, &host](Time now) { changed(host, now); },
@@ -585,7 +588,9 @@ void Home::something_happens() {
       log_.cancels_asked.insert(id);
       const bool gives_up = choices_.below(2, "gives up") == 1;
       ask("client", [id, gives_up](Host& host) {
+        ++host.cancels;
         const auto cancelled = host.engine->cancel(id);
+        --host.cancels;
         return gives_up || bool(cancelled) || cancelled.error().code == Code::not_found ||
                cancelled.error().code == Code::conflict;
       });

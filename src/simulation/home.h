@@ -66,6 +66,7 @@ class Home {
     Time last_pass{};
     int passes_at_once = 0;
     bool as_at_first = true;  // configured so
+    int cancels = 0;          // under way
     bool took_back = false;   // it has begun without an accident
     // Reports of the host that the engine has and the store not yet: in clean passes since.
     struct Unstored {

@@ -326,7 +326,7 @@ void Watch::changed() {
                       std::max(count.newest, engine_.invariants.tail(id)) < kPositionCeiling / 2;
     wants(make, engine_.room_in_queue && count.first_open != nullptr && room &&
                     count.in_queue < engine_.watermark && count.retry <= 10 * engine_.watermark);
-    wants(cancel, engine_.alone && count.cancelled > 0);
+    wants(cancel, engine_.alone && count.cancelled > 0 && !engine_.cancels());
   }
   looked_ = now;
 }

@@ -37,6 +37,8 @@ class Watch {
     std::function<int(const Labourer&)> places;
     // Whether its host runs that claim of a task.
     std::function<bool(std::string_view, std::string_view)> runs;
+    // Whether somebody in its process is closing the rows of a job, and may be held up.
+    std::function<bool()> cancels;
     // What the store has, whoever is told of it.
     std::function<std::map<std::string, engine::LabourerStatus>()> truth;
     // How many alarms wait there.
