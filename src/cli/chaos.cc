@@ -134,21 +134,9 @@ int keep(const Arguments& arguments) {
   Choices choices(arguments.seed);
   choices.keep_names();
   const Outcome outcome = simulation::simulate(settings_of(arguments, true), choices);
-  simulation::KeptTrace kept;
-  kept.title = fmt::format("Seed {}", arguments.seed);
-  kept.choices = choices.taken_by_name();
-  if (outcome.broken) {
-    kept.invariant = outcome.broken->invariant;
-    const auto settings = settings_of(arguments, false);
-    kept.choices = simulation::named(
-        settings, simulation::simplest(settings, choices, outcome.broken->invariant));
-  }
-  // The seed may have chosen the place; replayed it is given.
-  kept.place = arguments.place;
-  if (kept.place == simulation::Settings::Place::either)
-    kept.place = kept.choices.erase("simulate") > 0 ? simulation::Settings::Place::fleet
-                                                    : simulation::Settings::Place::home;
-  kept.must_happen = simulation::accidents(simulation::replay(kept).trace);
+  const simulation::KeptTrace kept =
+      simulation::kept(settings_of(arguments, false), choices, outcome.broken,
+                       fmt::format("Seed {}", arguments.seed));
   std::ofstream file(arguments.keep);
   file << simulation::to_text(kept) << std::flush;
   if (!file)

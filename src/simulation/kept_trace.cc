@@ -91,6 +91,24 @@ std::string to_text(const KeptTrace& trace) {
       lines, choices);
 }
 
+KeptTrace kept(const Settings& settings, const Choices& run, const std::optional<Broken>& broken,
+               std::string title) {
+  KeptTrace trace;
+  trace.title = std::move(title);
+  trace.choices = run.taken_by_name();
+  if (broken) {
+    trace.invariant = broken->invariant;
+    trace.choices = named(settings, simplest(settings, run, broken->invariant));
+  }
+  // The seed may have chosen the place; replayed it is given.
+  trace.place = settings.place;
+  if (trace.place == Settings::Place::either)
+    trace.place =
+        trace.choices.erase("simulate") > 0 ? Settings::Place::fleet : Settings::Place::home;
+  trace.must_happen = accidents(replay(trace).trace);
+  return trace;
+}
+
 Outcome replay(const KeptTrace& trace) {
   Choices choices(trace.choices);
   return simulate({.traced = true, .place = trace.place}, choices);

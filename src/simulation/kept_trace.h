@@ -29,6 +29,11 @@ struct KeptTrace {
 [[nodiscard]] Result<KeptTrace> read_trace(std::string_view text);
 [[nodiscard]] std::string to_text(const KeptTrace& trace);
 
+// A run by the names of its choices: the simplest that breaks the same invariant, or all of one
+// that breaks nothing. REQUIRES: `run` was told to keep names, and `broken` is what came of it.
+[[nodiscard]] KeptTrace kept(const Settings& settings, const Choices& run,
+                             const std::optional<Broken>& broken, std::string title);
+
 // Runs it and tells its story.
 [[nodiscard]] Outcome replay(const KeptTrace& trace);
 // The first line of must_happen that the story leaves out; empty: it is all there.

@@ -7,6 +7,7 @@
 //                                   being off does not break
 //   simulation_seeds FIRST COUNT --only-home|--only-fleet ...   leaves out the others of these
 //   simulation_seeds FIRST 1 [--home|--fleet] --story   prints it, whatever becomes of it
+//   simulation_seeds FIRST COUNT ... --keep FILE    writes the run that breaks as a named trace
 //   simulation_seeds --shard N OF   its part of SOSW_SIMULATION_SEEDS (20,000) seeds from
 //                                   SOSW_SIMULATION_FIRST (0) on; together they must meet every
 //                                   fault at every method and every transition
@@ -15,6 +16,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +24,7 @@
 
 #include "core/guard.h"
 #include "core/lifecycle.h"
+#include "simulation/kept_trace.h"
 #include "simulation/simulation.h"
 
 namespace sosw::simulation {
@@ -31,6 +34,7 @@ struct Arguments {
   std::uint64_t first = 0, count = 1;
   double minutes = 0;  // 0: by count
   std::string without_guards, covered_by;
+  std::string keep;  // a file; empty: none
   Settings::Place place = Settings::Place::either;
   std::optional<Settings::Place> only;
   bool story = false;
@@ -106,6 +110,19 @@ bool breaks(const Settings& settings, std::uint64_t seed) {
   return simulate(settings, choices).broken.has_value();
 }
 
+int keep(const Arguments& arguments, std::uint64_t seed) {
+  const Settings settings{.place = arguments.place};
+  Choices choices(seed);
+  choices.keep_names();
+  const Outcome outcome = simulate(settings, choices);
+  KeptTrace trace = kept(settings, choices, outcome.broken, fmt::format("Seed {}", seed));
+  trace.without_guard = arguments.without_guards;
+  std::ofstream file(arguments.keep);
+  file << to_text(trace) << std::flush;
+  if (!file) fmt::print(stderr, "{} cannot be written\n", arguments.keep);
+  return 1;
+}
+
 int run(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   const auto elapsed = [&] {
@@ -144,6 +161,7 @@ int run(const Arguments& arguments) {
     fmt::print("seed {} breaks {}: {}\n", seed, outcome.broken->invariant, outcome.broken->what);
     fmt::print("  {} choices, {} steps, {:.1f} s\n", choices.taken().size(), outcome.steps,
                elapsed());
+    if (!arguments.keep.empty()) return keep(arguments, seed);
     if (!arguments.without_guards.empty()) return 1;
     const Recorded recorded = simplest(settings, choices, outcome.broken->invariant);
     Choices simpler(recorded);
@@ -171,6 +189,10 @@ int main(int argc, char** argv) {
     return text == nullptr ? otherwise : number(text, variable);
   };
   std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() > 2 && words[words.size() - 2] == "--keep") {
+    arguments.keep = words.back();
+    words.resize(words.size() - 2);
+  }
   if (!words.empty() && words.back() == "--story") {
     arguments.story = true;
     words.pop_back();
