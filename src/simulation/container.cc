@@ -38,9 +38,9 @@ void Container::begin(const Labourers& configured) {
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
                                            around_.changed, around_.latency_s);
-  invoker_ =
-      std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log, around_.workers,
-                                      around_.invoke_trouble, FaultyInvoker::Seen{});
+  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
+                                             around_.workers, around_.invoke_trouble,
+                                             FaultyInvoker::Seen{{}, {}, around_.refuses});
   if (kind_ == Kind::original) {
     PythonEssentials::Settings settings;
     settings.audit = false;
@@ -54,6 +54,8 @@ void Container::begin(const Labourers& configured) {
   options.leaves_letters = kind_ == Kind::worker_assistant;
   options.task_step = around_.task_step;
   options.most_pending = around_.most_pending;
+  options.index_lag_s = around_.index_lag_s;
+  options.largest_payload = around_.largest_payload;
   for (const auto& [id, labourer] : *configured) options.labourers.push_back(id);
   options.pause = [this](int round) {
     world_.sleep(world_.calm()
@@ -139,7 +141,10 @@ Result<engine::Accepted> Container::schedule(const json::value& event, std::stri
 
 bool Container::orchestrate() {
   if (original_) return orchestrate_original();
-  return !essentials_->orchestrate(labourers(), after(process_.now(), kLongestRun)).failed;
+  const std::uint64_t troubles = caller_.troubles;
+  const auto run = essentials_->orchestrate(labourers(), after(process_.now(), kLongestRun));
+  if (!run.failed && caller_.troubles == troubles) around_.orchestrated(process_);
+  return !run.failed;
 }
 
 bool Container::scavenge() {

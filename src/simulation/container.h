@@ -31,6 +31,8 @@ struct Surroundings {
   cloud::Essentials::Settings settings{};
   std::int64_t task_step = kTaskStep;
   std::size_t most_pending = cloud::TableStore::Options().most_pending;
+  std::int64_t index_lag_s = 5;  // what the stores expect
+  std::int64_t largest_payload = cloud::TableStore::Options().largest_payload;
   double latency_s = 0;
   FaultyTables::Changed changed{};
   std::function<void(const Report&, const engine::Reported&)> answered{};
@@ -38,6 +40,10 @@ struct Surroundings {
   // A call of a store has changed these, it says; it had an answer to each of its requests.
   std::function<void(const Caller&, std::string_view call, const std::vector<std::string_view>&)>
       names{};
+  // Whether what stands behind a labourer refuses every invocation, and how.
+  std::function<std::optional<engine::Invoked::Outcome>(const Labourer&)> refuses{};
+  // An Orchestrator has come to its end, and all its requests had an answer that counts.
+  std::function<void(const Process&)> orchestrated{};
 };
 
 class Container {

@@ -2,6 +2,9 @@
 // See faulty_tables.h.
 #include "simulation/faulty_tables.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace sosw::simulation {
 
 using cloud::Item;
@@ -86,6 +89,12 @@ auto FaultyTables::change(Method method, const Effect& effect, const Later& late
   travel();
   auto answer = as_no_answer(faults_.call(*caller_.process, method, now, stuck));
   if (!answer) ++caller_.lost;
+  const auto busy = [](const cloud::Refused& one) {
+    return one.why == Refusal::conflict || one.why == Refusal::throttled;
+  };
+  if (!answer ||
+      (!answer->done && std::any_of(answer->refused.begin(), answer->refused.end(), busy)))
+    ++caller_.troubles;
   return answer;
 }
 
@@ -110,14 +119,35 @@ Result<Written> FaultyTables::transact(std::span<const Write> writes, std::strin
 
 Result<cloud::Page> FaultyTables::query(const cloud::Query& query) {
   travel();
-  return as_no_answer(
-      faults_.call(*caller_.process, Method::query, [&] { return inner_.query(query); }));
+  return noted(as_no_answer(
+      faults_.call(*caller_.process, Method::query, [&] { return inner_.query(query); })));
 }
 
 Result<std::vector<std::optional<Item>>> FaultyTables::get(std::span<const cloud::Key> keys) {
   travel();
-  return as_no_answer(
-      faults_.call(*caller_.process, Method::get, [&] { return inner_.get(keys); }));
+  return noted(
+      as_no_answer(faults_.call(*caller_.process, Method::get, [&] { return read(keys); })));
+}
+
+// BatchGetItem reads each item by itself, in any order: others may come between two of them.
+Result<std::vector<std::optional<Item>>> FaultyTables::read(std::span<const cloud::Key> keys) {
+  Choices& choices = world_.choices();
+  if (keys.size() < 2 || world_.calm() || choices.weighted({7, 1}, "read apart") == 0)
+    return inner_.get(keys);
+  constexpr double kBetween[] = {0, 0.05, 0.5, 3};
+  const auto n = 1 + choices.below(static_cast<std::uint32_t>(keys.size() - 1), "read together");
+  const bool from_behind = choices.below(2, "read from behind") == 1;
+  const double between = kBetween[choices.below(4, "between two reads")];
+  const auto front = keys.first(n), back = keys.subspan(n);
+  auto earlier = inner_.get(from_behind ? back : front);
+  if (!earlier) return earlier;
+  world_.sleep(between);
+  auto later = inner_.get(from_behind ? front : back);
+  if (!later) return later;
+  if (from_behind) std::swap(*earlier, *later);
+  earlier->insert(earlier->end(), std::make_move_iterator(later->begin()),
+                  std::make_move_iterator(later->end()));
+  return earlier;
 }
 
 Result<void> FaultyTables::append(std::string_view table, std::span<const Item> items) {

@@ -2,6 +2,7 @@
 // DynamoDB as one process reaches it: with every accident that can happen on the way.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,8 @@ struct Caller {
   Time began{};           // true time: all that he has looked at is from then on
   bool original = false;  // an Essential of the original
   int lost = 0;           // writes of the call so far that had no answer
+  // Requests so far, of all calls, that had no answer or are to be repeated.
+  std::uint64_t troubles = 0;
 };
 
 class FaultyTables final : public cloud::Tables {
@@ -54,6 +57,12 @@ class FaultyTables final : public cloud::Tables {
   template <class Effect, class Later>
   auto change(Method method, const Effect& effect, const Later& later);
   void travel();
+  Result<std::vector<std::optional<cloud::Item>>> read(std::span<const cloud::Key> keys);
+  template <class T>
+  Result<T> noted(Result<T> answer) {
+    if (!answer) ++caller_.troubles;
+    return answer;
+  }
   void say(std::span<const cloud::Write> writes, const Result<cloud::Written>& written);
 
   ModelTables& inner_;

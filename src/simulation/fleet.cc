@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/retry.h"
 #include "engine/worker_assistant.h"
 
 namespace sosw::simulation {
 namespace {
 
 constexpr int kCooldown = 8;
-constexpr int kLag = 5;  // s that an index may be behind
 constexpr int kStartTries = 3;
+constexpr std::int64_t kShortRow = 100;  // bytes
 
 template <class T, std::size_t N>
 T one_of(Choices& choices, const T (&list)[N], const char* what = __builtin_FUNCTION()) {
@@ -36,8 +37,11 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   invariants_.waive([this](std::string_view invariant, bool touched) {
     return waived(original_, invariant, by_original_, touched);
   });
+  lag_s_ = one_of(choices_, {5, 5, 30}, "longest lag");
   ModelTables::Options options;
-  options.index_lag_s = kLag;
+  options.index_lag_s = lag_s_;
+  options.token_life_s = one_of(choices_, {600.0, 600.0, 20.0}, "life of a token");
+  tokens_last_ = options.token_life_s == 600;
   tables_.emplace(
       sosw_tables(), [this] { return world_.now(); },
       [this](std::uint32_t bound, const char* what) { return decide(bound, what); }, options);
@@ -79,11 +83,23 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   if (choices_.chance(10, "wide steps")) around_->task_step = 400'000'000;
   around_->most_pending = one_of<std::size_t>(choices_, {500, 500, 0, 2}, "most pending");
   around_->latency_s = one_of(choices_, {0.0, 0.0, 0.0, 0.05, 0.5, 3.0}, "latency");
+  around_->index_lag_s = lag_s_;
+  if (choices_.chance(15, "little room for a row")) around_->largest_payload = kShortRow;
   settings.alarms_at_once = one_of<std::int64_t>(choices_, {100, 1, 2}, "alarms at once");
+  settings.closed_at_once = one_of<std::int64_t>(choices_, {100, 1, 2}, "cancel batch");
   around_->begins = [this](const Process& process) { invariants_.begins(process); };
   around_->names = [this](const Caller& caller, std::string_view call, const auto& names) {
-    invariants_.told(*caller.process, caller.began, call, names);
+    // It must know what a lost answer has hidden as long as the token tells.
+    if (tokens_last_ || caller.lost == 0)
+      invariants_.told(*caller.process, caller.began, call, names);
   };
+  around_->refuses = [this](const Labourer& labourer) -> std::optional<engine::Invoked::Outcome> {
+    const auto known = broken_down_.find(labourer.id);
+    if (world_.calm() || known == broken_down_.end() || known->second.first <= world_.now())
+      return std::nullopt;
+    return known->second.second;
+  };
+  around_->orchestrated = [this](const Process& process) { orchestrated(process); };
   around_->changed = [this](const Caller& caller) { changed(caller); };
   around_->answered = [this](const Report& report, const engine::Reported& reported) {
     answered(report, reported);
@@ -136,7 +152,7 @@ Labourer Fleet::some_labourer(std::string id) {
   labourer.expiry = Expiry::deadline;
   labourer.on_restart = OnRestart::wait;
   labourer.retry.kind = static_cast<RetryPolicy::Kind>(choices_.below(3, "retry kind"));
-  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0}, "retry base");
+  labourer.retry.base_s = one_of(choices_, {1.0, 0.0, 7.0, 30.0, 120.0}, "retry base");
   if (choices_.chance(20, "jitter")) labourer.retry.jitter = RetryPolicy::Jitter::full;
   labourer.retry_base_s = *labourer.retry.base_s;
   if (choices_.chance(20, "health metric")) {
@@ -202,7 +218,7 @@ void Fleet::changed(const Caller& caller) {
   const auto breaks = [this](std::string_view invariant, std::string what) {
     invariants_.breaks(invariant, std::move(what));
   };
-  picture_.judge_request(caller.process->name() + ' ', caller.told, std::int64_t{kLag}, breaks);
+  picture_.judge_request(caller.process->name() + ' ', caller.told, std::int64_t{lag_s_}, breaks);
   picture_.look(scratch_, breaks);
   if (original_ == Original::scavenger && caller.original) {
     if (!picture_.gone().empty() && picture_.gone() == retried_alone_) invariants_.excuse();
@@ -216,17 +232,48 @@ void Fleet::changed(const Caller& caller) {
                  : original_ == Original::scavenger ? Who::moves
                                                     : Who::yes;
   invariants_.look({*caller.process, *caller.labourers, caller.told, settings.watermark,
-                    settings.make_now, kNobodyKnows, after(caller.began, -kLag), by, caller.began,
+                    settings.make_now, kNobodyKnows, after(caller.began, -lag_s_), by, caller.began,
                     around_->most_pending < cloud::TableStore::Options().most_pending},
                    scratch_);
 }
 
 void Fleet::answered(const Report& report, const engine::Reported& reported) {
   if (reported.answer == Answer::late && !reported.state) {
-    if (report.kind == Report::Kind::completed) log_.tasks[report.task_id].letter = true;
+    if (report.kind == Report::Kind::completed) log_.tasks[report.task_id].acknowledged = true;
     return;
   }
   invariants_.answered(report, reported);
+}
+
+// The Orchestrator has come to its end without any trouble: what was refused for certain waits
+// again.
+void Fleet::orchestrated(const Process& process) {
+  for (const TaskRow& row : invariants_.latest().tasks) {
+    // One that somebody has started all the same keeps its claim.
+    if (row.state != State::running || !row.started.empty() || row.doubled) continue;
+    const ClaimLog* claim = log_.claim(row.id, row.claim);
+    const bool its_own =
+        claim != nullptr && claim->owner == &process && claim->life == process.life();
+    if (its_own && (claim->rejected || claim->impossible) && !log_.tasks[row.id].touched)
+      invariants_.breaks("owed_is_given_back",
+                         fmt::format("task {} does not run, and its claim is kept", row.id));
+  }
+}
+
+// Who reports has a good answer: from now on the store must know.
+void Fleet::heard(const Report& report) {
+  if (report.kind == Report::Kind::completed) {
+    log_.tasks[report.task_id].acknowledged = true;
+    return;
+  }
+  for (const TaskRow& row : invariants_.latest().tasks) {
+    if (row.id == report.task_id && row.state == State::running && !report.claim.empty() &&
+        row.claim == report.claim && !row.doubled)
+      invariants_.breaks("reports_are_kept",
+                         fmt::format("task {}: who told that {} has failed has a good answer, and "
+                                     "it runs still",
+                                     row.id, report.claim));
+  }
 }
 
 void Fleet::note(const Report& report) {
@@ -279,10 +326,14 @@ void Fleet::call_assistant(json::object event, std::function<void(bool)> heard) 
     if (task.id == std::string_view(id) && by_python(task.labourer_id)) tells_claim = false;
   }
   if (!tells_claim) event.erase("claim");
-  if (const auto report = engine::WorkerAssistant::read_event(event)) note(*report);
+  const auto report = engine::WorkerAssistant::read_event(event);
+  if (report) note(*report);
   one->invoke(
       configured_, [event = std::move(event)](Container& me) { return me.report(event); },
-      std::move(heard));
+      [this, report, of_original, heard = std::move(heard)](bool good) {
+        if (good && report && !of_original) this->heard(*report);
+        heard(good);
+      });
 }
 
 bool Fleet::by_python(std::string_view labourer) {
@@ -352,7 +403,9 @@ std::string Fleet::some_labourer_id() {
 
 void Fleet::schedule(std::string key, std::string labourer, int rows) {
   json::array words;
-  for (int i = 0; i < rows; ++i) words.emplace_back(i);
+  // Some rows are too large where there is little room.
+  for (int i = 0; i < rows; ++i)
+    words.push_back(i % 4 == 2 ? json::value(std::string(kShortRow, 'x')) : json::value(i));
   ask("scheduler", [this, key = std::move(key), words, labourer](Container& one) {
     const auto accepted = one.schedule(
         json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}}, key);
@@ -365,12 +418,36 @@ void Fleet::schedule(std::string key, std::string labourer, int rows) {
 }
 
 void Fleet::schedule_a_job() {
-  const Scheduled job{fmt::format("job {}", scheduled_.size() + 1), some_labourer_id(),
-                      static_cast<int>(1 + choices_.below(8, "rows"))};
+  const Scheduled job{
+      fmt::format("job {}", scheduled_.size() + 1), some_labourer_id(),
+      static_cast<int>(1 + choices_.below(choices_.chance(15, "a large job") ? 30 : 8, "rows"))};
   scheduled_.push_back(job);
   schedule(job.key, job.labourer, job.rows);
   // The event may be delivered twice, at the same time too.
   if (choices_.chance(20, "delivered twice")) schedule(job.key, job.labourer, job.rows);
+}
+
+// One of somebody's own, or one that a row of a job has, or will have.
+std::string Fleet::some_task_id() {
+  constexpr const char* kIds[] = {"my task", "my other task"};
+  const auto which = choices_.below(3, "which id");
+  std::vector<const JobRow*> jobs;
+  for (const JobRow& job : invariants_.latest().jobs)
+    if (!job.key.empty() && job.rows > 0) jobs.push_back(&job);
+  if (which < 2 || jobs.empty()) return kIds[which % 2];
+  const JobRow& job =
+      *jobs[choices_.below(static_cast<std::uint32_t>(jobs.size()), "of which job")];
+  return task_id(job.id, choices_.below(static_cast<std::uint32_t>(job.rows), "of which row"));
+}
+
+// What a labourer stands for is down: every invocation is refused.
+void Fleet::break_down(const std::string& id) {
+  using Outcome = engine::Invoked::Outcome;
+  const double long_s = one_of(choices_, {60.0, 200.0, 600.0}, "how long");
+  const bool gone = choices_.below(2, "gone") == 1;
+  world_.say_as("world", "{} {} for {} s", id, gone ? "is gone" : "refuses", long_s);
+  broken_down_[id] = {after(world_.now(), long_s),
+                      gone ? Outcome::rejected_labourer : Outcome::rejected};
 }
 
 void Fleet::create_a_task() {
@@ -379,21 +456,27 @@ void Fleet::create_a_task() {
   constexpr std::int64_t kPlaces[] = {
       0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
   if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(6, "which place")];
-  constexpr const char* kIds[] = {"my task", "my other task"};
-  if (choices_.chance(30, "own id")) task.task_id = kIds[choices_.below(2, "which id")];
-  ask("client", [this, id, task](Container& one) {
+  if (choices_.chance(30, "own id")) task.task_id = some_task_id();
+  const auto create = [this, id, task](Container& one) {
     (void)one.task_manager().create_task(labourers_->at(id), task, one.process().now());
-    return true;  // without a key nobody can ask twice
-  });
+    return true;  // without a key nobody can ask again
+  };
+  ask("client", create);
+  if (choices_.chance(30, "two of them")) ask("client", create);
 }
 
 void Fleet::cancel_a_job() {
   if (scheduled_.empty()) return;
-  const std::string id =
+  std::string id =
       job_id(scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")].key);
+  std::vector<const JobRow*> in_line;
+  for (const JobRow& job : invariants_.latest().jobs)
+    if (!job.key.empty() && job.cursor < job.rows && !job.given_up) in_line.push_back(&job);
+  if (!in_line.empty() && choices_.below(2, "one in line") == 1)
+    id = in_line[choices_.below(static_cast<std::uint32_t>(in_line.size()), "which in line")]->id;
   log_.cancels_asked.insert(id);
-  ask("client", [id](Container& one) {
-    const auto left = one.store().cancel(id, 100, one.process().now());
+  ask("client", [id, closed_at_once = around_->settings.closed_at_once](Container& one) {
+    const auto left = one.store().cancel(id, closed_at_once, one.process().now());
     if (!left) return left.error().code == Code::not_found || left.error().code == Code::conflict;
     return *left == 0;
   });
@@ -408,9 +491,11 @@ void Fleet::something_happens() {
   if (world_.calm()) return;
   constexpr double kGaps[] = {0, 1, 5, 20, 60, 200};
   const std::uint32_t python = original_ == Original::scheduler ? 8 : 0;
-  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1, python}, "what happens")) {
+  switch (choices_.weighted({1, 8, 2, 3, 2, 3, 2, 3, 3, 3, 2, 1, python, 2}, "what happens")) {
     case 1:
       schedule_a_job();
+      if (choices_.chance(15, "many jobs"))
+        for (int i = 0; i < 4; ++i) schedule_a_job();
       break;
     case 2: {  // the same event again
       if (scheduled_.empty()) break;
@@ -496,6 +581,9 @@ void Fleet::something_happens() {
                   {});
       break;
     }
+    case 13:
+      break_down(some_labourer_id());
+      break;
     default:
       break;
   }
@@ -519,6 +607,7 @@ void Fleet::begin() {
 void Fleet::calm() {
   world_.say_as("world", "from now on nothing fails");
   world_.become_calm();
+  calm_since_ = world_.now();
   metric_ = std::optional<double>(0);
   configured_ = labourers_;
   for (auto* pool :
@@ -538,6 +627,20 @@ void Fleet::calm() {
   world_.in(300, go_on);  // until then a pause that was stuck on its way may arrive
 }
 
+// A retry whose time comes from a clock that was ahead has been cut by now, all clocks being right.
+void Fleet::too_far(const TaskRow& task) {
+  constexpr double kFairChance = 120;  // s
+  const auto labourer = labourers_->find(task.labourer_id);
+  const bool had_its_chance =
+      world_.now() > after(std::max(task.since, calm_since_), kFairChance) && !task.doubled;
+  if (labourer == labourers_->end() || !had_its_chance) return;
+  const double away_s = static_cast<double>(task.due) - epoch(world_.now());
+  if (away_s > std::ceil(longest_retry_delay_s(labourer->second)))
+    invariants_.breaks(
+        "retry_place",
+        fmt::format("task {} is due in {:.0f} s, its labourer has no such delay", task.id, away_s));
+}
+
 bool Fleet::settled() {
   if (!world_.calm()) return false;
   by_original_ = false;
@@ -545,9 +648,12 @@ bool Fleet::settled() {
   std::erase_if(requests_, [](const auto& request) { return request->done; });
   if (!requests_.empty()) return false;
   const Snapshot& now = invariants_.latest();
+  bool live = false;
   for (const TaskRow& task : now.tasks) {
-    if (!closed(task.state)) return false;
+    live = live || !closed(task.state);
+    if (task.state == State::retry) too_far(task);
   }
+  if (live) return false;
   for (const JobRow& job : now.jobs) {
     if (job.cursor < job.rows && !job.given_up) return false;
   }

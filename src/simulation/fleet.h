@@ -57,6 +57,9 @@ class Fleet {
   void changed(const Caller& caller);
   void answered(const Report& report, const engine::Reported& reported);
   void note(const Report& report);
+  void heard(const Report& report);
+  void orchestrated(const Process& process);
+  void too_far(const TaskRow& task);
 
   // A container of those that may run now; null: all are busy.
   Container* idle(std::vector<ContainerPtr>& pool, std::string_view name, std::size_t most,
@@ -76,6 +79,8 @@ class Fleet {
   void schedule(std::string key, std::string labourer, int rows);
   void create_a_task();
   void cancel_a_job();
+  void break_down(const std::string& id);
+  std::string some_task_id();
   Container& some_container();
   std::string some_labourer_id();
 
@@ -107,7 +112,10 @@ class Fleet {
   };
   std::vector<Scheduled> scheduled_;  // jobs that somebody has scheduled
   Result<std::optional<double>> metric_ = std::optional<double>(0);
-  std::uint32_t trouble_ = 0;      // of DynamoDB itself, in thousands of requests
+  std::uint32_t trouble_ = 0;  // of DynamoDB itself, in thousands of requests
+  int lag_s_ = 5;              // that an index may be behind
+  bool tokens_last_ = true;    // for DynamoDB's ten minutes
+  Time calm_since_{};
   std::uint32_t lag_ = 0;          // percent of queries that see an index behind
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit
   double every_s_ = 60;            // between two runs of an Essential
@@ -115,6 +123,8 @@ class Fleet {
   bool assistants_reach_all_ = false;  // their role does, so they leave no letters
   // Labourers with workers that do not echo the claim, and how many of a hundred are.
   std::map<std::string, std::uint32_t, std::less<>> of_python_;
+  // Labourers whose every invocation is refused: until when, and how.
+  std::map<std::string, std::pair<Time, engine::Invoked::Outcome>, std::less<>> broken_down_;
   int created_ = 0;  // tasks by the original's Scheduler
   int left_to_happen_ = 0;
   int runs_ = 0;  // of workers

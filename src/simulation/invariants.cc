@@ -188,6 +188,10 @@ void Invariants::check_new(const Look& look, const Snapshot& now, const TaskRow&
   if (old_job && latest_.jobs[is.job].given_up)
     breaks("one_row_one_task",
            fmt::format("job {} was cancelled, and row {} is made", job.id, is.row));
+  if (is.state == State::dead) {  // too large for any worker
+    ++deaths_;
+    ++log_.tasks[is.id].deaths;
+  }
   if (is.labourer_id != job.labourer_id || is.attempts != 0 || !is.claim.empty())
     breaks("lifecycle", fmt::format("task {} is not new", text(is)));
   if (std::exchange(log_.tasks[is.id].made, true))
@@ -273,6 +277,9 @@ void Invariants::check_change(const Look& look, const Snapshot& now, const TaskR
       if (!log.replay_asked)
         breaks("lifecycle", fmt::format("task {} is replayed, and nobody asked for it", text(is)));
       if (is.attempts != 0) breaks("attempts_exact", fmt::format("task {} is replayed", text(is)));
+      if (is.replays != was.replays + 1)
+        breaks("lifecycle", fmt::format("task {} is replayed, and its replays are {} after {}",
+                                        text(is), is.replays, was.replays));
       return;
     case State::retry:
     case State::dead:
@@ -488,7 +495,7 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
   constexpr std::int64_t kNone = INT64_MAX;
   const auto mine = [&](const Change& change) { return change.is->labourer_id == labourer_id; };
   // Those that were in the queue and still are.
-  std::int64_t oldest = kNone, oldest_claimable = kNone, newest = -kNone, queued = 0;
+  std::int64_t oldest = kNone, oldest_claimable = kNone, newest = -kNone, queued = 0, retries = 0;
   {
     const auto& before = latest_.tasks;
     std::size_t i = 0;
@@ -498,6 +505,7 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
         was = &before[i++];
       if (is.labourer_id != labourer_id) continue;
       if (is.state == State::queued && (was == nullptr || is.since <= look.seen_until)) ++queued;
+      if (is.state == State::retry && is.since <= look.seen_until) ++retries;
       if (was == nullptr || was->state != State::queued || is.state != State::queued) continue;
       if (is.since > look.seen_until) continue;
       oldest = std::min(oldest, is.position);
@@ -572,6 +580,10 @@ void Invariants::check_queue(const Look& look, const Snapshot& now, std::string_
   if (made_later && queued > look.watermark)
     breaks("watermark", fmt::format("{} tasks of {} wait, rows are made up to {}", queued,
                                     labourer_id, look.watermark));
+  // A job whose tasks all fail would else unfold itself into the retry state.
+  if (made_later && retries > 10 * look.watermark)
+    breaks("watermark",
+           fmt::format("rows of {} are made, and {} wait for their retry", labourer_id, retries));
   if (!claimed) return;
   const Labourer& labourer = labourer_of(look, labourer_id);
   std::int64_t running = 0;
@@ -626,7 +638,7 @@ void Invariants::at_the_end(std::size_t waiting_alarms) {
     if (task.state == State::cancelled) ++counted[task.job].cancelled;
     if (!closed(task.state))
       breaks("progress", fmt::format("task {} is {} still", text(task), name(task.state)));
-    if ((log.finished || log.letter) && task.state != State::done)
+    if ((log.finished || log.acknowledged) && task.state != State::done)
       breaks(
           "finished_not_started_again",
           fmt::format("task {} was reported as completed and is {}", text(task), name(task.state)));

@@ -40,7 +40,8 @@ struct TaskLog {
   bool replay_asked = false;
   bool silent = false;    // an attempt has ended by expiry
   bool finished = false;  // a report of a completion was answered: the store knows
-  bool letter = false;    // and this one lies in a letter: the store will know
+  // Whoever has told of a completion was answered well: it may lie in a letter, and will count.
+  bool acknowledged = false;
   int deaths = 0;
   bool touched = false;  // a Scavenger of the original has moved it
   bool claim_known(std::string_view token) const {

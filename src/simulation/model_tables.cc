@@ -24,7 +24,6 @@ namespace {
 constexpr std::size_t kMostWrites = 100, kMostAppended = 25;
 constexpr std::int64_t kLargestItem = std::int64_t{400} * 1024;
 constexpr std::int64_t kLargestTransaction = std::int64_t{4} * 1024 * 1024;
-constexpr double kTokenLifeS = 600;
 
 enum class Fault : std::uint32_t {
   none,
@@ -202,8 +201,9 @@ Result<Written> ModelTables::commit(std::span<const Write> writes, std::vector<I
   const Time now = clock_();
   std::size_t content = 0;
   if (!token.empty()) {
-    std::erase_if(tokens_,
-                  [&](const auto& entry) { return now >= after(entry.second.at, kTokenLifeS); });
+    std::erase_if(tokens_, [&](const auto& entry) {
+      return now >= after(entry.second.at, options_.token_life_s);
+    });
     content = content_of(writes);
     if (const auto known = tokens_.find(token); known != tokens_.end()) {
       if (known->second.content == content) return Written{true, {}};

@@ -60,6 +60,9 @@ class ModelTables final : public cloud::Tables {
     // An index query may show any image that a row had within this time, each row another one, and
     // another one in each query.
     double index_lag_s = 5;
+    // For so long the same token is the same transaction. Less than DynamoDB's ten minutes: what a
+    // client meets that repeats its request so much later.
+    double token_life_s = 600;
     // When a delayed request may arrive after the caller was told that there is no answer; at the
     // first call not earlier than that. Below the 5 minutes for which a signature is valid.
     std::vector<double> delays_s = {0, 1, 5, 30, 120, 290};

@@ -68,7 +68,9 @@ void TablePicture::control_changed(std::string_view id, const Item* before, cons
     waiting_alarms_ += one;
   } else if (rest("sosw:late:")) {
     letters_ += one;
-  } else if (rest("sosw:lease:")) {
+  } else if (const auto of = rest("sosw:lease:")) {
+    cancelling_[std::string(*of)] =
+        after ? cloud::texts_in(*after, "cancelling") : std::vector<std::string>();
     lease_ = {before ? *before : Item(), after ? *after : Item()};
   } else if (const auto labourer = rest("sosw:tail:")) {
     tail_ = {before ? *before : Item(), after ? *after : Item()};
@@ -278,6 +280,22 @@ void TablePicture::look(Snapshot& into, const Breaks& breaks) {
   }
   if (open != in_line)
     breaks("cursor_and_line", fmt::format("{} jobs are open, and {} in line", open, in_line));
+  // And whoever looks for what is to be closed finds it there, once.
+  std::size_t cancelling = 0, listed = 0;
+  for (const Job& job : jobs_) cancelling += job.state == "cancelling" ? 1 : 0;
+  for (const auto& [labourer, ids] : cancelling_) {
+    for (const std::string& id : ids) {
+      const auto number = job_numbers_.find(id);
+      if (number == job_numbers_.end() || jobs_[number->second].state != "cancelling" ||
+          jobs_[number->second].row.labourer_id != labourer)
+        breaks("cancelling_is_listed",
+               fmt::format("job {} is listed to be closed, and is not", id));
+      ++listed;
+    }
+  }
+  if (cancelling != listed)
+    breaks("cancelling_is_listed",
+           fmt::format("{} jobs are to be closed, and {} are listed", cancelling, listed));
 }
 
 }  // namespace sosw::simulation

@@ -73,8 +73,9 @@ class TablePicture {
   std::map<RowKey, Entry> rows_;
   std::map<std::string, RowKey, std::less<>> keys_;  // by task id
   std::vector<Job> jobs_;
-  std::map<std::string, std::size_t, std::less<>> job_numbers_;           // by id
-  std::map<std::string, std::vector<std::string>, std::less<>> in_line_;  // by labourer: job ids
+  std::map<std::string, std::size_t, std::less<>> job_numbers_;              // by id
+  std::map<std::string, std::vector<std::string>, std::less<>> in_line_;     // by labourer: job ids
+  std::map<std::string, std::vector<std::string>, std::less<>> cancelling_;  // the same
   // Before and after the last request.
   std::optional<std::pair<cloud::Item, cloud::Item>> lease_, tail_;
   std::int64_t alarms_ = 0;

@@ -18,6 +18,7 @@ std::string brief(std::string_view id) {
 Workers::Workers(World& world, Ways ways) : world_(world), ways_(std::move(ways)) {
   constexpr std::uint32_t kShares[] = {0, 10, 30, 60};
   trouble_ = kShares[world.choices().below(4, "trouble of workers")];
+  all_fail_ = world.choices().chance(8, "all workers fail");
 }
 
 void Workers::later(const RunPtr& run, double seconds, std::function<void()> what) {
@@ -65,7 +66,9 @@ void Workers::begin(const RunPtr& run, double lifetime) {
     fails_and_succeeds,
   };
   std::uint32_t way = succeeds;
-  if (!world_.calm()) {
+  if (!world_.calm() && all_fail_) {
+    way = fails;
+  } else if (!world_.calm()) {
     const std::uint32_t t = trouble_;
     const std::uint32_t alone = host == nullptr ? t : 0;  // a host ends it and tells
     const std::uint32_t weights[] = {

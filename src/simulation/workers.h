@@ -64,6 +64,7 @@ class Workers {
   World& world_;
   const Ways ways_;
   std::uint32_t trouble_;  // percent of runs that do not simply succeed
+  bool all_fail_;          // until the calm
   std::vector<RunPtr> at_work_;
 };
 

@@ -22,7 +22,8 @@ guards=$(where either src/core src/engine; where --only-fleet src/cloud; where -
 # all of them, and does not break when the first is left on.
 covered() {
   cat <<'COVERED'
-claim_completed late_greenfield
+claim_attempts claim_position
+claim_completed claim_position
 claim_position claim_attempts
 claims_after_all client_token
 first_in_line tail_position
@@ -30,10 +31,12 @@ first_makes job_open
 job_cursor tail_position,put_row
 job_open first_makes
 no_ghost_row report_claim
+put_closed same_task
 put_due same_retry
+put_own_id put_row,tail_position,direct_remembered
 put_replayed same_closed
 put_retry same_task
-put_row put_own_id
+put_row put_own_id,tail_position,direct_remembered
 same_closed put_replayed
 same_rest same_rev
 same_rev same_rest
