@@ -314,6 +314,8 @@ void Home::died(Host& host) {
     request->at = nullptr;
     if (request->who.empty()) {
       request->done = request->what(host);
+    } else if (request->gives_up) {
+      request->done = true;
     } else {
       world_.in(1, [this, request] { try_again(request); });
     }
@@ -479,8 +481,9 @@ void Home::after_event() {
 
 // --- What people do
 
-void Home::ask(std::string who, std::function<bool(Host&)> what) {
-  requests_.push_back(std::make_shared<Request>(Request{std::move(who), std::move(what)}));
+void Home::ask(std::string who, std::function<bool(Host&)> what, bool gives_up) {
+  requests_.push_back(
+      std::make_shared<Request>(Request{std::move(who), std::move(what), nullptr, gives_up}));
   try_again(requests_.back());
 }
 
@@ -587,13 +590,16 @@ void Home::something_happens() {
           witness_.job(choices_.below(static_cast<std::uint32_t>(witness_.jobs()), "job")).key);
       log_.cancels_asked.insert(id);
       const bool gives_up = choices_.below(2, "gives up") == 1;
-      ask("client", [id, gives_up](Host& host) {
-        ++host.cancels;
-        const auto cancelled = host.engine->cancel(id);
-        --host.cancels;
-        return gives_up || bool(cancelled) || cancelled.error().code == Code::not_found ||
-               cancelled.error().code == Code::conflict;
-      });
+      ask(
+          "client",
+          [id, gives_up](Host& host) {
+            ++host.cancels;
+            const auto cancelled = host.engine->cancel(id);
+            --host.cancels;
+            return gives_up || bool(cancelled) || cancelled.error().code == Code::not_found ||
+                   cancelled.error().code == Code::conflict;
+          },
+          gives_up);
       break;
     }
     case 4:

@@ -81,6 +81,7 @@ class Home {
     std::string who;
     std::function<bool(Host&)> what;  // true: done
     Host* at = nullptr;               // null: waits for one that lives
+    bool gives_up = false;            // when his engine dies: he does not ask again
     bool done = false;
   };
 
@@ -99,7 +100,7 @@ class Home {
   void set_clock(Host& host, double ahead_s);
   void break_down(const std::string& labourer_id);
 
-  void ask(std::string who, std::function<bool(Host&)> what);
+  void ask(std::string who, std::function<bool(Host&)> what, bool gives_up = false);
   void try_again(const std::shared_ptr<Request>& request);
   void something_happens();
   void schedule_a_job();
