@@ -15,8 +15,12 @@
 namespace sosw::cloud {
 namespace {
 
-constexpr double kLongestPause = 8;    // s between two looks of a run
-constexpr double kHealthEveryS = 30;   // a run looks at the metrics again
+constexpr double kLongestPause = 8;   // s between two looks of a run
+constexpr double kHealthEveryS = 30;  // a run looks at the metrics again
+// Rows of a job are made so many at once at first, then twice as many after a batch that was quick
+// (s), half as many after one that was slow.
+constexpr std::int64_t kFirstRows = 16;
+constexpr double kQuickS = 5, kSlowS = 10;
 constexpr std::size_t kMostTold = 50;  // of what was skipped
 
 std::vector<std::string_view> names_of(const engine::Labourers& labourers) {
@@ -276,16 +280,31 @@ void Essentials::make_rows(RunReport& run, const Status& glance, Time until) {
   Names names;
   for (const auto& [id, one] : glance)
     if (one.open_jobs > 0) names.emplace_back(id);
+  // A table with two write units takes a second for each row: what is begun must not outlast the
+  // run.
+  std::int64_t at_most = kFirstRows;
+  bool begun = false;
   while (!names.empty()) {
-    const auto pass = scheduler_.continue_jobs(names);
-    run.rows_made += pass.rows;
-    for (const auto& [labourer, why] : pass.skipped) run.skip(labourer, why);
-    if (!pass.skipped.empty()) run.failed = true;
-    if (!pass.more || !pass.skipped.empty()) return;
-    if (ports_.clock.now() >= until) {
-      run.more = true;
-      return;
+    Names open;
+    for (const auto& name : names) {
+      const Time began = ports_.clock.now();
+      if (std::exchange(begun, true) && began >= until) {
+        run.more = true;
+        return;
+      }
+      const auto pass = scheduler_.continue_jobs({&name, 1}, at_most);
+      run.rows_made += pass.rows;
+      for (const auto& [labourer, why] : pass.skipped) run.skip(labourer, why);
+      if (!pass.skipped.empty()) run.failed = true;
+      if (pass.more) open.push_back(name);
+      const Time ended = ports_.clock.now();
+      if (ended < after(began, kQuickS))
+        at_most = std::min(2 * at_most, settings_.scheduler.make_batch);
+      else if (ended > after(began, kSlowS))
+        at_most = std::max(at_most / 2, std::int64_t{1});
     }
+    if (run.failed) return;
+    names = std::move(open);
   }
 }
 

@@ -68,7 +68,13 @@ class EssentialsOnTables : public ::testing::Test {
   Time in(double seconds) { return after(clock_.now(), seconds); }
 
   simulation::ManualClock clock_;
-  simulation::ModelTables tables_{simulation::sosw_tables(), [this] { return clock_.now(); }};
+  double seconds_per_transaction_ = 0;
+  simulation::ModelTables tables_{simulation::sosw_tables(), [this] { return clock_.now(); },
+                                  [this](std::uint32_t, std::string_view what) {
+                                    if (what == "fault of a transaction")
+                                      clock_.advance(seconds_per_transaction_);
+                                    return 0U;
+                                  }};
   simulation::ScriptedInvoker invoker_;
   simulation::ModelMetrics metrics_;
   simulation::RecordingNotifier notifier_;
@@ -98,12 +104,26 @@ TEST_F(EssentialsOnTables, MakeTheRestOfAJobInAnyRun) {
 
 TEST_F(EssentialsOnTables, StopMakingRowsWhenTheirTimeIsOver) {
   schedule(250);
-  settings_.scheduler.make_batch = 50;
-  essentials_.reset();
   const RunReport run = essentials().continue_jobs(labourers_, clock_.now());
-  EXPECT_EQ(run.rows_made, 50);
+  EXPECT_EQ(run.rows_made, 16);
   EXPECT_TRUE(run.more);
   EXPECT_EQ(store_->glance(std::vector<std::string_view>{"f"})->at("f").open_jobs, 1);
+}
+
+TEST_F(EssentialsOnTables, MakeFewRowsAtOnceOnTablesThatAreSlow) {
+  schedule(5000);
+  seconds_per_transaction_ = 3;
+  const Time until = in(60);
+  const RunReport run = essentials().continue_jobs(labourers_, until);
+  EXPECT_TRUE(run.more);
+  EXPECT_FALSE(run.failed);
+  EXPECT_GT(run.rows_made, 16);
+  EXPECT_GE(clock_.now(), until);
+  EXPECT_LE(clock_.now(), after(until, 10));
+
+  seconds_per_transaction_ = 0;
+  EXPECT_FALSE(essentials().continue_jobs(labourers_, in(60)).more);
+  EXPECT_EQ(store_->status_of("f")->tasks.at(State::queued), 5000);
 }
 
 // Inside of the minute: what has ended makes room.

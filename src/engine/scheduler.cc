@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/suggest.h"
 
 namespace sosw::engine {
@@ -74,10 +76,12 @@ Result<Accepted> Scheduler::schedule(const Labourers& labourers, const json::val
   return accepted;
 }
 
-Scheduler::Pass Scheduler::continue_jobs(std::span<const std::string_view> which) {
+Scheduler::Pass Scheduler::continue_jobs(std::span<const std::string_view> which,
+                                         std::optional<std::int64_t> at_most) {
+  const auto batch = std::min(at_most.value_or(settings_.make_batch), settings_.make_batch);
   Pass pass;
   for (const std::string_view id : which) {
-    const auto made = store_.make_rows(id, settings_.watermark, settings_.make_batch, clock_.now());
+    const auto made = store_.make_rows(id, settings_.watermark, batch, clock_.now());
     if (!made) {
       pass.skipped.emplace_back(id, made.error().message);
       continue;

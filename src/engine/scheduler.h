@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,8 +46,10 @@ class Scheduler {
     bool more = false;                                         // call again
     std::vector<std::pair<std::string, std::string>> skipped;  // labourer, why
   };
-  // Makes the next batch of rows for each of the labourers named in `which`.
-  Pass continue_jobs(std::span<const std::string_view> which);
+  // Makes the next batch of rows for each of the labourers named in `which`; smaller ones than
+  // `make_batch` if `at_most` says so.
+  Pass continue_jobs(std::span<const std::string_view> which,
+                     std::optional<std::int64_t> at_most = {});
 
  private:
   void audit(std::string_view labourer_id, std::string_view job, std::int64_t first_row,
