@@ -63,5 +63,52 @@ TEST(Requests, AreAFewForEachTask) {
   EXPECT_LE(plain.a_task, 1.5);
 }
 
+// The Scheduler makes as many rows as it has time for, and invokes itself for the rest. moto copies
+// whole tables in each transaction, so tasks that are made are put aside.
+TEST(Requests, OfAGreatJobAreFewInWhateverRunsItTakes) {
+  const std::size_t tasks = full() ? 100'000 : 5'000;
+  const int at_once = 10;  // transactions, of 98 rows
+  Fleet fleet({.ours = kAllOurs,
+               .workers = {{.name = "native", .python = false}},
+               .audit = false,
+               .real_time = true,
+               .scheduler_timeout_s = full() ? 300 : 40});
+  // The time of one run is not enough for the job's transactions.
+  fleet.dynamodb().latency(std::chrono::milliseconds(full() ? 300 : 400));
+  std::set<int> numbers;
+  std::set<std::string> ids;
+  const auto put_aside = [&] {
+    for (const auto& row : fleet.take_tasks()) {
+      EXPECT_TRUE(numbers.insert(number_of(row)).second) << json::serialize(row);
+      EXPECT_TRUE(ids.insert(attribute(row, "task_id")).second) << json::serialize(row);
+    }
+  };
+  int transactions = 0;
+  fleet.dynamodb().after_each([&](const std::string& operation) {
+    if (operation == "TransactWriteItems" && ++transactions % at_once == 0) put_aside();
+  });
+  fleet.invoke(kScheduler, numbers_job("native", tasks));
+  fleet.wait_until_quiet();
+  fleet.dynamodb().after_each({});
+  put_aside();
+  EXPECT_EQ(numbers.size(), tasks);
+  EXPECT_EQ(*numbers.rbegin(), static_cast<int>(tasks) - 1);
+
+  std::int64_t all = 0;
+  for (const auto& [kind, n] : fleet.dynamodb().counts()) {
+    std::printf("  %-70s %6lld\n", kind.c_str(), static_cast<long long>(n));
+    all += n;
+  }
+  std::printf("%zu tasks made: %.4f requests for each\n", tasks,
+              static_cast<double>(all) / static_cast<double>(tasks));
+  EXPECT_LE(all, static_cast<std::int64_t>(tasks) / (full() ? 50 : 25));
+  EXPECT_THAT(fleet.dynamodb().limitless(), IsEmpty());
+  const auto log = fleet.log_of(kScheduler);
+  const std::string report = R"("essential":"scheduler")";
+  int runs = 0;
+  for (auto at = log.find(report); at != std::string::npos; at = log.find(report, at + 1)) ++runs;
+  EXPECT_GE(runs, 2) << log;
+}
+
 }  // namespace
 }  // namespace sosw::fleet
