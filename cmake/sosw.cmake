@@ -78,8 +78,16 @@ function(sosw_test name)
   if(arg_COVERAGE)
     sosw_covers(${name})
   endif()
+  if("unit" IN_LIST arg_LABELS OR "conformance" IN_LIST arg_LABELS)
+    sosw_sanitized(${name})
+  endif()
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
+endfunction()
+
+# sosw_sanitized(TARGET): a test with the label `unit` or `conformance` runs it, so CI's sanitizer build needs it, and not much else.
+function(sosw_sanitized name)
+  add_dependencies(sanitized_tests ${name})
 endfunction()
 
 # sosw_covers(PROGRAM ARGUMENT...): `./dev coverage` runs that and looks what it takes of src/core and src/engine.
@@ -91,6 +99,7 @@ endfunction()
 
 if(SOSW_DEVELOPER_MODE)
   add_custom_target(coverage_tests)
+  add_custom_target(sanitized_tests)
   find_package(GTest 1.12 REQUIRED)
   include(GoogleTest)
   enable_testing()
