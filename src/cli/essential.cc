@@ -69,12 +69,14 @@ Result<Date> today_in(std::string_view zone, Time now) {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   const auto before = sdk::environment("TZ");
+  // NOLINTBEGIN(concurrency-mt-unsafe): of the threads of a run none is there now
   setenv("TZ", fmt::format(":{}", file).c_str(), 1);
   tzset();
   const std::time_t seconds = epoch_seconds(now);
   std::tm local{};
   localtime_r(&seconds, &local);
   before.empty() ? unsetenv("TZ") : setenv("TZ", before.c_str(), 1);
+  // NOLINTEND(concurrency-mt-unsafe)
   tzset();
   using std::chrono::year, std::chrono::month, std::chrono::day;
   return Date{year(local.tm_year + 1900) / month(static_cast<unsigned>(local.tm_mon + 1)) /
