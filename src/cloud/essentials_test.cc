@@ -149,6 +149,15 @@ TEST_F(EssentialsOnTables, NeverStartMoreThanTheLimit) {
   EXPECT_LT(run.looks, 12);  // none of them is for nothing
 }
 
+TEST_F(EssentialsOnTables, EndWhenAllThatIsQueuedHasStarted) {
+  schedule(3);  // as many as the limit lets run
+  const Time began = clock_.now();
+  const auto run = essentials().orchestrate(labourers_, in(50));
+  EXPECT_EQ(run.started, 3);
+  EXPECT_EQ(run.looks, 2);
+  EXPECT_LE(clock_.now(), after(began, 1));
+}
+
 TEST_F(EssentialsOnTables, FindWhatWasFullAtTheirFirstLook) {
   schedule(6);
   (void)essentials().orchestrate(labourers_, clock_.now());

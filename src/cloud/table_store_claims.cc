@@ -250,7 +250,12 @@ Result<TableStore::Body::Claiming> TableStore::Body::claim(const ClaimRequest& r
     const auto taken = busy(request, labourer, *lease, now);
     if (!taken) return taken.error();
     std::int64_t free = std::min(request.limit - *taken, wanted);
-    if (free <= 0) return Claiming::held_up;
+    if (free <= 0) {
+      // Who waits for room where nothing is queued waits for nothing.
+      const auto next = candidates(request, 1, now);
+      if (!next) return next.error();
+      return next->empty() ? Claiming::done : Claiming::held_up;
+    }
     auto rows = candidates(request, free, now);
     if (!rows) return rows.error();
     if (rows->empty()) return Claiming::done;
