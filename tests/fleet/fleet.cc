@@ -205,6 +205,10 @@ void Fleet::start_host() {
     std::filesystem::create_directory(folder_of(worker.name));
     variables["WITNESS"] = folder_of(worker.name).string();
     variables["LIMIT"] = std::to_string(worker.limit);
+    if (!worker.url.empty()) {
+      add(worker.name, {{"http", worker.url}, {"max_simultaneous_invocations", worker.limit}});
+      continue;
+    }
     add(worker.name,
         {{"command", worker.python ? python("worker") : json::array{SOSW_FLEET_WORKER}},
          {"working_dir", functions},

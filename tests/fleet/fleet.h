@@ -35,6 +35,7 @@ inline constexpr const char* kWorkerAssistant = "sosw_worker_assistant";
 struct WorkerKind {
   std::string name;     // of the labourer and its function
   bool python = true;   // worker.py, else worker.cc
+  std::string url;      // not empty: an HTTP service instead of either
   int limit = 5;        // max_simultaneous_invocations
   json::object config;  // further keys of its entry in `labourers`
 };

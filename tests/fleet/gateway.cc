@@ -66,6 +66,11 @@ void Gateway::reset() {
   limitless_.clear();
 }
 
+double Gateway::server_seconds() {
+  const std::lock_guard lock(one_at_a_time_);
+  return std::chrono::duration<double>(server_time_).count();
+}
+
 void Gateway::latency(std::chrono::milliseconds latency) {
   const std::lock_guard lock(mutex_);
   latency_ = latency;
@@ -159,7 +164,9 @@ testing::HttpReply Gateway::forward(const testing::HttpRequest& request,
   aws::Response response;
   {
     const std::lock_guard lock(one_at_a_time_);
+    const auto began = std::chrono::steady_clock::now();
     response = onward_.send(onward);
+    server_time_ += std::chrono::steady_clock::now() - began;
     if (then_) then_(operation);
   }
   testing::HttpReply reply{.status = response.error ? 502 : response.status,

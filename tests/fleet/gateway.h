@@ -40,6 +40,8 @@ class Gateway {
   // the table `config`.
   [[nodiscard]] std::vector<std::string> limitless() const;
   void reset();
+  // That the server has taken for all requests so far.
+  [[nodiscard]] double server_seconds();
 
   // What each request takes longer from now on, beside others.
   void latency(std::chrono::milliseconds latency);
@@ -67,8 +69,9 @@ class Gateway {
   std::map<std::string, int> happened_;
   std::map<std::string, std::deque<testing::HttpReply>> answers_;  // by query, the last ones
 
-  std::mutex one_at_a_time_;  // guards the two below
+  std::mutex one_at_a_time_;  // guards the three below
   std::function<void(const std::string&)> then_;
+  std::chrono::steady_clock::duration server_time_{0};
   aws::HttpClient onward_;
   testing::HttpServer http_server_{
       [this](const testing::HttpRequest& request) { return answer(request); }};
