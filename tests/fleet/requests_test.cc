@@ -46,7 +46,7 @@ Asked asked_by(const std::string& who, Options options, std::size_t tasks, int l
 TEST(Requests, AreAFewForEachTask) {
   const std::size_t ours = full() ? 1000 : 200;
   const std::size_t originals = full() ? 200 : 60;
-  const int limit = 30;
+  const int limit = full() ? 50 : 30;
   const auto original = asked_by("the original", {}, originals, limit);
   const auto all = asked_by("ours with fence and audit", {.ours = kAllOurs}, ours, limit);
   EXPECT_LE(all.a_task, full() ? 3.5 : 4);
