@@ -67,7 +67,8 @@ Documents documents_in_file(const Common& common) {
 Documents documents_on_aws(const Common& common) {
   const local::SystemClock clock;
   const auto options = configured_documents(warn);
-  cloud::ConfigDocuments source(options, clock);
+  if (!options) return options.error();
+  cloud::ConfigDocuments source(*options, clock);
   std::vector<json::object> documents;
   bool any = false;
   for (const std::string& name : {std::string(kShared), common.aws + "_config"}) {
@@ -121,7 +122,7 @@ Result<std::shared_ptr<AwsHome>> AwsHome::open(const Common& common) {
                    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
   const auto documents = common.config_given ? documents_in_file(common) : documents_on_aws(common);
   if (!documents) return documents.error();
-  auto config = cloud::read_fleet_config(*documents);
+  auto config = fleet_config(*documents);
   if (!config) return config.error();
   for (const auto& line : config->tasks.warnings) warn(line);
   for (const Error& bad : config->tasks.bad_labourers) warn(bad.text());

@@ -29,7 +29,7 @@ void pause_between_tries(int round) {
   std::this_thread::sleep_for(std::chrono::microseconds(numbers() % longest));
 }
 
-cloud::ConfigDocuments::Options configured_documents(
+Result<cloud::ConfigDocuments::Options> configured_documents(
     std::function<void(const std::string& line)> warn) {
   cloud::ConfigDocuments::Options options;
   if (sdk::in_test()) {
@@ -38,10 +38,23 @@ cloud::ConfigDocuments::Options configured_documents(
   }
   if (auto table = sdk::environment("SOSW_CONFIG_TABLE"); !table.empty())
     options.table = std::move(table);
+  if (sdk::in_test() && options.table != "config" && !options.table.starts_with("autotest_"))
+    return invalid(
+        fmt::format("STAGE or `autotest` say that this is a test, which may not read the "
+                    "configurations in '{}'",
+                    options.table),
+        "SOSW_CONFIG_TABLE may be `config` or begin with autotest_ then");
   if (sdk::environment("SOSW_CONFIG_SOURCE") == "SSM")
     options.source = cloud::ConfigDocuments::Options::Source::ssm;
   options.warn = std::move(warn);
   return options;
+}
+
+Result<cloud::FleetConfig> fleet_config(std::span<const json::object> documents) {
+  auto config = cloud::read_fleet_config(documents);
+  if (config && sdk::in_test())
+    if (auto only = cloud::only_tables_of_tests(*config); !only) return only.error();
+  return config;
 }
 
 }  // namespace sosw::cli

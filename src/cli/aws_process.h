@@ -4,9 +4,12 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "cloud/config_documents.h"
+#include "cloud/fleet_config.h"
+#include "core/result.h"
 
 namespace sosw::cli {
 
@@ -16,8 +19,12 @@ namespace sosw::cli {
 // Before the repeat number `round`, from 1: a random time up to 50 ms, which doubles with each.
 void pause_between_tries(int round);
 
-// SOSW_CONFIG_TABLE, and SOSW_CONFIG_SOURCE=SSM for parameters; in a test the tables for tests.
-[[nodiscard]] cloud::ConfigDocuments::Options configured_documents(
+// SOSW_CONFIG_TABLE, and SOSW_CONFIG_SOURCE=SSM for parameters; in a test the table for tests.
+// Error: invalid: in a test another one.
+[[nodiscard]] Result<cloud::ConfigDocuments::Options> configured_documents(
     std::function<void(const std::string& line)> warn);
+
+// read_fleet_config(); in a test with tables for tests only.
+[[nodiscard]] Result<cloud::FleetConfig> fleet_config(std::span<const json::object> documents);
 
 }  // namespace sosw::cli

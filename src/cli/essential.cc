@@ -14,6 +14,7 @@
 #include <ctime>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -89,6 +90,12 @@ Result<Date> today_in(std::string_view zone, Time now) {
   throw RuntimeError(error.text());
 }
 
+cloud::ConfigDocuments::Options documents_or_throw() {
+  auto options = configured_documents(warn);
+  if (!options) raise(options.error());
+  return *std::move(options);
+}
+
 bool asks_to_continue(const json::value& message) {
   const auto* object = message.if_object();
   const auto* flag = object ? object->if_contains("continue_jobs") : nullptr;
@@ -144,6 +151,29 @@ std::vector<std::string> keys_of(const json::object& event, const json::array& m
   return keys;
 }
 
+std::vector<Message> messages_of(const json::object& event, const std::string& request_id,
+                                 std::optional<Error>& refused) {
+  const auto* records = event.if_contains("Records");
+  std::vector<json::object> parts;
+  if (records != nullptr && records->is_array())
+    for (const auto& record : records->get_array())
+      parts.push_back({{"Records", json::array(1, record)}});
+  if (parts.empty()) parts.push_back(event);
+  std::vector<Message> messages;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    try {
+      const auto bodies = unwrap_event_recursively(parts[i]);
+      const auto keys = keys_of(
+          parts[i], bodies, parts.size() == 1 ? request_id : fmt::format("{}/{}", request_id, i));
+      for (std::size_t n = 0; n < bodies.size(); ++n) messages.push_back({bodies[n], keys[n]});
+    } catch (const std::exception& error) {
+      refused = invalid(fmt::format("message {} of the event: {}", i + 1, error.what()),
+                        "a message of SQS or SNS is the JSON text of an event");
+    }
+  }
+  return messages;
+}
+
 json::object report_of(Essential essential, const RunReport& run, std::size_t configured,
                        Time began, Time ended) {
   const std::pair<const char*, std::int64_t> counts[] = {
@@ -194,7 +224,10 @@ struct EssentialFunction::State {
         : config(std::move(given)),
           tables({.client = {}, .pause = pause_between_tries}),
           store(tables, options_of(essential, config)),
-          audit(tables, {.table = config.audit_table, .author = std::move(function), .warn = warn}),
+          audit(tables, {.table = config.audit_table,
+                         .author = std::move(function),
+                         .warn = warn,
+                         .clock = &clock}),
           invoker({}),
           metrics({.defaults = config.default_metric_values}),
           notifier(targets_of(config)),
@@ -258,7 +291,7 @@ struct EssentialFunction::State {
       : essential(which),
         clock(the_clock),
         function(sdk::environment("AWS_LAMBDA_FUNCTION_NAME")),
-        documents(configured_documents(warn), the_clock) {}
+        documents(documents_or_throw(), the_clock) {}
 
   json::object document(const std::string& name) {
     auto found = documents.config(name);
@@ -276,7 +309,7 @@ struct EssentialFunction::State {
         document((function.empty() ? fmt::format("sosw_{}", cloud::name_of(essential)) : function) +
                  "_config"));
     if (wired_ && now == as_configured_) return *wired_;
-    auto config = cloud::read_fleet_config(now);
+    auto config = fleet_config(now);
     if (!config) raise(config.error());
     for (const auto& warning : config->tasks.warnings) warn(warning);
     if (config->labourers.empty())
@@ -284,7 +317,10 @@ struct EssentialFunction::State {
           fmt::format("no labourer is configured: neither sosw_essential_config nor {}_config "
                       "has `task_config.labourers`",
                       function));
+    cloud::Essentials::Owed owed;
+    if (wired_) owed = wired_->essentials.take_owed();
     wired_.emplace(essential, *std::move(config), function, clock);
+    wired_->essentials.owe(std::move(owed));
     as_configured_ = std::move(now);
     check();
     return *wired_;
@@ -341,15 +377,26 @@ Essential chosen_or_throw() {
   return *chosen;
 }
 
-// Files that a Scheduler of the original has left become jobs. `only`: the name of one; empty: all
-// that wait.
-void take_over_files(cloud::QueueFiles& files, engine::TaskStore& store, const std::string& only,
-                     std::int64_t make_now, Time now, RunReport& run) {
-  const auto waiting = files.waiting(now);
+// Files that a Scheduler of the original has left become jobs. `named`: those that events were
+// about, beside which all are taken that wait.
+void take_over_files(cloud::QueueFiles& files, engine::TaskStore& store,
+                     std::set<std::string> named, std::int64_t make_now, const engine::Clock& clock,
+                     Time until, RunReport& run) {
+  const auto waiting = files.waiting(clock.now());
   if (!waiting) return run.skip({}, "queue files: " + waiting.error().text());
+  for (const auto& file : *waiting) named.erase(file.name);
+  for (const auto& name : named)
+    run.skip({},
+             fmt::format("the event is about the queue file {}, which is not there: it is taken "
+                         "over already, or never was",
+                         name));
   for (const auto& file : *waiting) {
     if (!file.remark.empty()) run.skip({}, fmt::format("{}: {}", file.name, file.remark));
-    if (!file.take || (!only.empty() && file.name != only)) continue;
+    if (!file.take) continue;
+    if (clock.now() >= until) {
+      run.more = true;
+      return;
+    }
     const auto content = files.read(file);
     if (!content) {
       run.skip({}, fmt::format("{}: {}", file.name, content.error().text()));
@@ -357,7 +404,11 @@ void take_over_files(cloud::QueueFiles& files, engine::TaskStore& store, const s
     }
     bool all = true;
     for (const auto& job : content->jobs) {
-      if (const auto accepted = store.accept(job, make_now, now))
+      if (clock.now() >= until) {
+        run.more = true;
+        return;  // as below
+      }
+      if (const auto accepted = store.accept(job, make_now, clock.now()))
         continue;
       else
         run.skip(job.labourer_id, fmt::format("{}: {}", file.name, accepted.error().text()));
@@ -380,39 +431,40 @@ struct EssentialFunction::Outcome {
   RunReport run;
   json::array answers;          // one for each message that was worked on
   std::optional<Error> failed;  // of a message; the others were tried all the same
+  bool accepted = false;        // a job
 };
 
 // What the Scheduler does: jobs, queue files of the original, and rows until its time is over.
-void EssentialFunction::schedule(const json::object& event, const json::array& messages, Time began,
-                                 Time until, Outcome& outcome) {
+void EssentialFunction::schedule(const std::vector<Message>& messages, Time until,
+                                 Outcome& outcome) {
   auto& wired = state_->current();
   auto& run = outcome.run;
-  const auto take_over = [&](const std::string& file) {
-    if (wired.queue_files)
-      take_over_files(*wired.queue_files, wired.store, file, wired.config.scheduler.make_now, began,
-                      run);
-    else if (!file.empty())
-      run.skip({}, fmt::format("the event is about the queue file {}, and no `queue_bucket` is "
-                               "configured",
-                               file));
-  };
-  const auto keys = keys_of(event, messages, context().aws_request_id);
-  for (std::size_t i = 0; i < messages.size(); ++i) {
-    if (const auto file = file_in(messages[i]); !file.empty() || asks_to_continue(messages[i])) {
-      if (!file.empty()) take_over(file);
+  std::set<std::string> files;
+  for (const auto& message : messages) {
+    if (auto file = file_in(message.body); !file.empty() || asks_to_continue(message.body)) {
+      if (!file.empty()) files.insert(std::move(file));
       outcome.answers.push_back(json::object());
       continue;
     }
-    const auto accepted = wired.essentials.schedule(wired.config.labourers, messages[i], keys[i]);
+    const auto accepted =
+        wired.essentials.schedule(wired.config.labourers, message.body, message.key);
     if (!accepted) {
       outcome.failed = accepted.error();
       continue;
     }
+    outcome.accepted = true;
     outcome.answers.push_back(
         {{"job_id", accepted->job_id}, {"tasks", accepted->rows}, {"already", accepted->already}});
     run.rows_made += accepted->made;
   }
-  take_over({});
+  if (wired.queue_files)
+    take_over_files(*wired.queue_files, wired.store, std::move(files),
+                    wired.config.scheduler.make_now, state_->clock, until, run);
+  else
+    for (const auto& file : files)
+      run.skip({}, fmt::format("the event is about the queue file {}, and no `queue_bucket` is "
+                               "configured",
+                               file));
   run.add(wired.essentials.continue_jobs(wired.config.labourers, until));
   for (auto& answer : outcome.answers) answer.get_object()["rows_made"] = run.rows_made;
   // Without an Orchestrator of ours nobody else goes on. A run that made nothing calls no next one.
@@ -436,7 +488,6 @@ json::value EssentialFunction::operator()(const json::object& event) {
   const auto within = [&](double most_s) {
     return after(began, std::min(most_s, left_s - std::min(kMargin, left_s / 4)));
   };
-  const auto messages = unwrap_event_recursively(event);
 
   Outcome outcome;
   auto& run = outcome.run;
@@ -444,18 +495,19 @@ json::value EssentialFunction::operator()(const json::object& event) {
   switch (state_->essential) {
     case Essential::orchestrator:
       run.add(wired.essentials.orchestrate(registered(wired.functions, config.labourers, run),
-                                           within(config.run_s)));
+                                           within(config.run_s), within(left_s)));
       break;
     case Essential::scavenger:
       run.add(wired.essentials.scavenge(registered(wired.functions, config.labourers, run),
-                                        within(config.run_s)));
+                                        within(config.run_s), within(left_s)));
       break;
     case Essential::scheduler:
-      schedule(event, messages, began, within(left_s), outcome);
+      schedule(messages_of(event, context().aws_request_id, outcome.failed), within(left_s),
+               outcome);
       break;
     case Essential::worker_assistant:
-      for (const auto& message : messages) {
-        auto answer = wired.essentials.assist(config.labourers, message);
+      for (const auto& message : messages_of(event, context().aws_request_id, outcome.failed)) {
+        auto answer = wired.essentials.assist(config.labourers, message.body);
         if (answer)
           outcome.answers.push_back(*std::move(answer));
         else
@@ -468,7 +520,9 @@ json::value EssentialFunction::operator()(const json::object& event) {
     fmt::print("{}\n", json::serialize(report_of(state_->essential, run, config.labourers.size(),
                                                  began, state_->clock.now())));
   if (outcome.failed) raise(*outcome.failed);
-  if (run.failed)
+  // A job is accepted whatever became of the rows of this and of others: who is told that it failed
+  // sends it once more, as another one.
+  if (run.failed && !outcome.accepted)
     throw RuntimeError(run.skipped.empty() ? "not all was done" : run.skipped.front().reason);
   auto& answers = outcome.answers;
   if (answers.empty()) return nullptr;

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ namespace sosw::cli {
                                                const json::array& messages,
                                                const std::string& request_id);
 
+struct Message {
+  json::value body;
+  std::string key;
+};
+// What the event carries in envelopes of SNS and SQS, else the event itself, each by its key: see
+// keys_of(). One that cannot be taken out of its envelope touches no other: `refused` says why.
+[[nodiscard]] std::vector<Message> messages_of(const json::object& event,
+                                               const std::string& request_id,
+                                               std::optional<Error>& refused);
+
 // What an invocation did, as one line of JSON that CloudWatch reads as metrics, too (its embedded
 // metric format). `configured`: labourers.
 [[nodiscard]] json::object report_of(cloud::Essential essential, const cloud::RunReport& run,
@@ -48,13 +59,13 @@ class EssentialFunction final : public Processor {
   // {"continue_jobs": true}. WorkerAssistant: the answer. Several messages in one event: a list of
   // these. Orchestrator and Scavenger: null. Throws when a message could not be worked on, after
   // all of them were tried: then the event comes again, and what was done of it is not done twice.
+  // Throws when a run has failed, unless it has accepted a job.
   json::value operator()(const json::object& event) override;
 
  private:
   struct State;
   struct Outcome;
-  void schedule(const json::object& event, const json::array& messages, Time began, Time until,
-                Outcome& outcome);
+  void schedule(const std::vector<Message>& messages, Time until, Outcome& outcome);
 
   const std::unique_ptr<State> state_;
 };

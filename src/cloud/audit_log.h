@@ -22,6 +22,11 @@ class AuditLog final : public engine::AuditLog {
     std::string table = "sosw_tasks_meta";
     std::string author;                                   // the function's name
     std::function<void(const std::string& line)> warn{};  // for the log of the program
+    // Measures how long requests take; outlives the log. Null: nobody minds.
+    const engine::Clock* clock = nullptr;
+    // Of one Lambda invocation in requests of more than a second, as a table without capacity makes
+    // them: then nothing more is written in it, for its real work has an end of its own.
+    double patience_s = 5;
   };
   // `tables` outlives it.
   AuditLog(Tables& tables, Options options);
@@ -37,6 +42,7 @@ class AuditLog final : public engine::AuditLog {
   const Options options_;
   std::mutex mutex_;  // of what follows
   std::string invocation_id_, log_stream_name_;
+  double waited_s_ = 0;
   Time last_{};  // `created_at`, which is a part of the key
 };
 

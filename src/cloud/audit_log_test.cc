@@ -94,5 +94,37 @@ TEST_F(AuditLogOnTables, gives_up_what_the_tables_do_not_take) {
   EXPECT_EQ(rows().size(), 26U);
 }
 
+// The rest of a run is worth more than its audit rows.
+TEST_F(AuditLogOnTables, does_not_wait_for_a_table_that_is_too_slow) {
+  struct Shown final : engine::Clock {
+    explicit Shown(const Time& time) : shown(time) {}
+    const Time& shown;
+    Time now() const override { return shown; }
+  } const clock(now_);
+  std::vector<std::string> warned;
+  AuditLog log(tables_, {.author = "f",
+                         .warn = [&](const std::string& line) { warned.push_back(line); },
+                         .clock = &clock,
+                         .patience_s = 5});
+  double takes = 0.5;
+  decide_ = [&](std::uint32_t, std::string_view what) -> std::uint32_t {
+    if (what == "fault of an append") now_ = after(now_, takes);
+    return 0;
+  };
+  const std::vector<AuditEvent> events(1'000, {"t", "archived", "worker", now_});
+  log.append(events);  // 40 requests of half a second are as many as they are
+  EXPECT_EQ(rows().size(), 1'000U);
+  takes = 3;
+  log.append(events);
+  EXPECT_EQ(rows().size(), 1'050U);
+  log.append(events);
+  EXPECT_EQ(rows().size(), 1'050U);
+  ASSERT_EQ(warned.size(), 1U);
+  EXPECT_NE(warned[0].find("too slow"), std::string::npos);
+  log.invoked("next", "stream");
+  log.append({events.data(), 1});
+  EXPECT_EQ(rows().size(), 1'051U);
+}
+
 }  // namespace
 }  // namespace sosw::cloud

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
@@ -38,8 +39,8 @@ struct RunReport {
   void add(RunReport other);
 };
 
-// One object for each warm environment: it remembers holds of labourers and alarms that nobody has
-// taken yet. One invocation at a time.
+// One object for each warm environment: it remembers holds of labourers and what it owes. One
+// invocation at a time.
 class Essentials {
  public:
   // All outlive it; `audit` may be null. `store` is `tables` itself, or something that stands
@@ -70,10 +71,12 @@ class Essentials {
   ~Essentials();
 
   // Starts what may start, and looks again until the end of its time, as long as something was
-  // started or waits behind a limit.
-  RunReport orchestrate(const engine::Labourers& labourers, Time until);
+  // started or waits behind a limit. Only the first look at each labourer may be after `until`;
+  // after `latest` nothing is begun. The next run begins with those that were not looked at.
+  RunReport orchestrate(const engine::Labourers& labourers, Time until, Time latest = Time::max());
   // Archives, ends, brings back and alarms until nothing of it is left to do or its time is over.
-  RunReport scavenge(const engine::Labourers& labourers, Time until);
+  // `until` and `latest` as of orchestrate().
+  RunReport scavenge(const engine::Labourers& labourers, Time until, Time latest = Time::max());
   // Makes rows of open jobs of these labourers.
   RunReport continue_jobs(const engine::Labourers& labourers, Time until);
   // See Scheduler::schedule(). Most rows are made by continue_jobs().
@@ -82,20 +85,41 @@ class Essentials {
   // One report of a worker, or its question whether it may start: see WorkerAssistant::call().
   Result<json::object> assist(const engine::Labourers& labourers, const json::value& event);
 
+  // What this object owes, for the one that takes its place: a configuration has changed. Then it
+  // owes nothing any more.
+  struct Owed {
+    std::vector<engine::Alarm> alarms;    // that are in no store
+    std::vector<engine::Release> claims;  // under which nothing runs
+    std::set<std::string> orphans_told;
+  };
+  [[nodiscard]] Owed take_owed();
+  void owe(Owed owed);
+
   [[nodiscard]] engine::TaskManager& task_manager() { return task_manager_; }
 
  private:
+  static Settings in_small_steps(Settings settings);
+
   using Names = std::vector<std::string_view>;
   using Status = std::map<std::string, engine::LabourerStatus>;
+  struct Lane {
+    std::unique_ptr<engine::Orchestrator> orchestrator;  // of its own labourers
+    std::string next;  // with which the next run begins, for the time of the last one was over
+  };
   // The names whose share the lane is, done by `work` on a thread of its own for each but the first
   // one.
-  RunReport in_lanes(const Names& names,
-                     const std::function<RunReport(engine::Orchestrator&, const Names&)>& work);
-  RunReport start_tasks(engine::Orchestrator& lane, const engine::Labourers& labourers,
-                        const Names& names, Time until);
+  RunReport in_lanes(const Names& names, const std::function<RunReport(Lane&, const Names&)>& work);
+  RunReport start_tasks(Lane& lane, const engine::Labourers& labourers, const Names& names,
+                        Time until, Time latest);
+  RunReport clear_up(Lane& lane, const engine::Labourers& labourers, const Names& names, Time until,
+                     Time latest);
+  // From any lane: the others do not wait for it. Not more often than is of use.
+  void look_at_health(RunReport& run, const engine::Labourers& labourers);
   void make_rows(RunReport& run, const Status& glance, Time until);
-  void finish_cancellations(RunReport& run, Time until);
-  void look_for_orphans(RunReport& run, const engine::Labourers& labourers);
+  void finish_cancellations(RunReport& run, Time until, Time latest);
+  void look_for_orphans(RunReport& run, const engine::Labourers& labourers, Time latest);
+  void give_back_claims(RunReport& run, const engine::Labourers& labourers);
+  void send_stored_alarms(RunReport& run, Time latest);
   void send_direct_alarms(RunReport& run);
 
   Ports ports_;
@@ -104,9 +128,12 @@ class Essentials {
   engine::TaskManager task_manager_;
   engine::Scheduler scheduler_;
   engine::Scavenger scavenger_;
-  std::vector<std::unique_ptr<engine::Orchestrator>> lanes_;  // each with its own labourers
-  std::vector<engine::Alarm> direct_;  // alarms that are in no store, to be sent
-  std::set<std::string> orphans_told_;
+  std::vector<Lane> lanes_;
+  Owed owed_;
+  std::int64_t last_direct_ = 0;  // number of an alarm that is in no store; they fall
+  std::string rows_made_for_;     // the labourer that was the last one
+  std::mutex health_mutex_;       // of the next
+  Time health_at_{};
   std::set<std::string, std::less<>> remembered_;  // labourers that are noted in the tables
   Time looked_for_orphans_{};
 };

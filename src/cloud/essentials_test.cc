@@ -68,12 +68,39 @@ class EssentialsOnTables : public ::testing::Test {
   Time in(double seconds) { return after(clock_.now(), seconds); }
 
   simulation::ManualClock clock_;
+  // Another labourer like f.
+  void add(const std::string& id) {
+    Labourer one = labourers_.at("f");
+    one.id = id;
+    labourers_.emplace(id, one);
+  }
+  void schedule_for(const std::string& id, int rows) {
+    json::array words;
+    for (int i = 0; i < rows; ++i) words.emplace_back(i);
+    ASSERT_TRUE(essentials().schedule(
+        labourers_, json::object{{"lambda_name", id}, {"isolate_words", true}, {"words", words}},
+        "of " + id));
+  }
+  std::int64_t made_of(const std::string& id) {
+    const auto jobs = store_->jobs(std::nullopt, 10);
+    for (const auto& job : *jobs)
+      if (job.labourer_id == id) return job.made;
+    return -1;
+  }
+  // Each item that is changed from now on takes so long.
+  void take_time(double seconds) {
+    tables_.watch([this, seconds](auto, auto, auto) { clock_.advance(seconds); });
+  }
+
   double seconds_per_transaction_ = 0;
+  bool refuse_writes_ = false;
   simulation::ModelTables tables_{simulation::sosw_tables(), [this] { return clock_.now(); },
                                   [this](std::uint32_t, std::string_view what) {
+                                    constexpr std::uint32_t kThrottled = 1;
                                     if (what == "fault of a transaction")
                                       clock_.advance(seconds_per_transaction_);
-                                    return 0U;
+                                    return refuse_writes_ && what == "fault of a write" ? kThrottled
+                                                                                        : 0;
                                   }};
   simulation::ScriptedInvoker invoker_;
   simulation::ModelMetrics metrics_;
@@ -316,6 +343,199 @@ TEST_F(EssentialsOnTables, TakeTheNextJobAfterOneThatIsRefused) {
   }
   schedule(3);
   EXPECT_EQ(store_->status_of("f")->tasks.at(State::queued), 3);
+}
+
+// The linear policy of the original: the function's timeout times the attempt.
+TEST_F(EssentialsOnTables, WaitForARetryAsLongAsTheFunctionMayRun) {
+  settings_.task_manager.retry_base = engine::TaskManager::Settings::RetryBase::timeout;
+  labourers_.at("f").timeout_s = 60;
+  schedule(1);
+  (void)essentials().orchestrate(labourers_, clock_.now());
+  clock_.advance(2000);
+  EXPECT_EQ(essentials().scavenge(labourers_, clock_.now()).expired, 1);
+  clock_.advance(59);
+  EXPECT_EQ(essentials().scavenge(labourers_, clock_.now()).retried, 0);
+  clock_.advance(1);
+  EXPECT_EQ(essentials().scavenge(labourers_, clock_.now()).retried, 1);
+}
+
+TEST_F(EssentialsOnTables, EndInTimeHoweverMuchIsToBeClearedUp) {
+  labourers_.at("f").max_simultaneous_invocations = 200;
+  add("dead");
+  labourers_.at("dead").max_attempts = 1;
+  settings_.scavenger.batch = 10;
+  schedule(200);
+  schedule_for("dead", 1);
+  (void)essentials().orchestrate(labourers_, in(1));
+  ASSERT_THAT(invoker_.calls(), SizeIs(201));
+  for (const auto& call : invoker_.calls()) {
+    if (call.labourer_id == "dead") continue;
+    ASSERT_TRUE(essentials().assist(
+        labourers_,
+        {{"action", "mark_task_as_completed"}, {"task_id", call.task_id}, {"claim", call.claim}}));
+  }
+  clock_.advance(2000);
+  take_time(1);
+  const Time latest = in(60);
+  const RunReport run = essentials().scavenge(labourers_, in(50), latest);
+  EXPECT_LE(clock_.now(), after(latest, 10));
+  EXPECT_TRUE(run.more);
+  EXPECT_FALSE(run.failed);
+  EXPECT_GE(run.archived, 10);
+  EXPECT_LT(run.archived, 200);
+  // What others wait for does not wait for the rest.
+  EXPECT_EQ(run.alarms_sent, 1);
+  take_time(0);
+  EXPECT_EQ(essentials().scavenge(labourers_, in(50)).archived, 200 - run.archived);
+}
+
+TEST_F(EssentialsOnTables, BeginWithThoseForWhomThereWasNoTime) {
+  add("g");
+  schedule_for("g", 3);
+  (void)essentials().orchestrate(labourers_, clock_.now());
+  complete(3);
+  schedule(3);
+  (void)essentials().orchestrate(labourers_, clock_.now());
+  complete(2);
+  take_time(1);
+  const auto archived = [&] {
+    EXPECT_FALSE(essentials().scavenge(labourers_, clock_.now(), in(1)).failed);
+    std::vector<std::int64_t> n;
+    for (const char* id : {"f", "g"}) n.push_back(store_->status_of(id)->tasks[State::done]);
+    return n;
+  };
+  EXPECT_THAT(archived(), ElementsAre(2, 0));
+  // f has something again, and it is not its turn.
+  const auto call = invoker_.calls()[3];
+  ASSERT_TRUE(essentials().assist(
+      labourers_,
+      {{"action", "mark_task_as_completed"}, {"task_id", call.task_id}, {"claim", call.claim}}));
+  EXPECT_THAT(archived(), ElementsAre(2, 3));
+  EXPECT_THAT(archived(), ElementsAre(3, 3));
+}
+
+TEST_F(EssentialsOnTables, StartNothingWhenTheirTimeIsOver) {
+  add("g");
+  schedule(3);
+  schedule_for("g", 3);
+  take_time(1);
+  const Time latest = in(2);
+  const RunReport run = essentials().orchestrate(labourers_, clock_.now(), latest);
+  EXPECT_EQ(run.started, 3);
+  EXPECT_TRUE(run.more);
+  const RunReport next = essentials().orchestrate(labourers_, clock_.now(), in(2));
+  EXPECT_EQ(next.started, 3);
+  EXPECT_EQ(invoker_.calls().back().labourer_id, "g");
+}
+
+TEST_F(EssentialsOnTables, MakeTheRowsOfOthersWhenThoseOfOneCannotBeMade) {
+  settings_.scheduler.make_batch = 50;
+  add("broken");
+  schedule(250);
+  schedule_for("broken", 250);
+  const auto job = store_->jobs(std::nullopt, 10)->front();
+  ASSERT_EQ(job.labourer_id, "broken");
+  ASSERT_TRUE(tables_.write({Write::Kind::remove,
+                             "sosw_tasks",
+                             {{"task_id", {{"S", "sosw:job:" + job.id + ":part:0"}}}}}));
+  // Another process has no copy of it.
+  essentials_.reset();
+  store_options_.holder = store_options_.nonce = "another";
+  store_.emplace(tables_, store_options_);
+  const RunReport run = essentials().continue_jobs(labourers_, in(10));
+  EXPECT_TRUE(run.failed);
+  ASSERT_THAT(run.skipped, SizeIs(1)) << run.skipped.back().reason;
+  EXPECT_EQ(run.skipped[0].labourer_id, "broken");
+  EXPECT_EQ(made_of("f"), 250);
+}
+
+TEST_F(EssentialsOnTables, MakeRowsOfEachInTurnWhenTimeIsShort) {
+  add("g");
+  schedule(250);
+  schedule_for("g", 250);
+  const auto f = made_of("f"), g = made_of("g");
+  EXPECT_EQ(essentials().continue_jobs(labourers_, clock_.now()).rows_made, 16);
+  EXPECT_EQ(essentials().continue_jobs(labourers_, clock_.now()).rows_made, 16);
+  EXPECT_EQ(made_of("f"), f + 16);
+  EXPECT_EQ(made_of("g"), g + 16);
+}
+
+// CloudWatch is paid for each metric of each look.
+TEST_F(EssentialsOnTables, LookAtTheHealthOnceForAllLanes) {
+  labourers_.at("f").health_metrics["cpu"] =
+      *read_health_metric("cpu", {{"details", {{"MetricName", "CPU"}}},
+                                  {"feelings", {{"3", 50}}},
+                                  {"feeling_comparison_operator", "<="}});
+  metrics_.set(labourers_.at("f").health_metrics["cpu"].details, std::optional(99.0));
+  settings_.lanes = 8;
+  for (int i = 0; i < 8; ++i) {
+    add("f" + std::to_string(i));
+    labourers_.at("f" + std::to_string(i)).health_metrics.clear();
+    schedule_for("f" + std::to_string(i), 7);  // more than the limit: each lane looks again
+  }
+  const Time began = clock_.now();
+  EXPECT_EQ(essentials().orchestrate(labourers_, in(500)).started, 24);
+  const double took = std::chrono::duration<double>(clock_.now() - began).count();
+  EXPECT_GT(took, 300);
+  EXPECT_GT(metrics_.calls(), 1);
+  EXPECT_LE(metrics_.calls(), 1 + static_cast<int>(took / 30));
+}
+
+// A new configuration is a new object; what the old one owed is owed still.
+TEST_F(EssentialsOnTables, HandOverWhatTheyOwe) {
+  settings_.orphans_every_s = 600;
+  schedule(1);
+  invoker_.answer_by([this](const auto&) -> engine::Invoked {
+    refuse_writes_ = true;  // from now on: the claim cannot be given back
+    return {engine::Invoked::Outcome::rejected_labourer, "no such function"};
+  });
+  notifier_.refuse(Error{Code::unavailable, "no pager", {}, {}});
+  ASSERT_EQ(essentials().orchestrate(labourers_, clock_.now()).started, 0);
+  refuse_writes_ = false;
+  EXPECT_EQ(store_->status_of("f")->tasks[State::running], 1);
+  engine::Labourers none;
+  schedule_for("f", 1);
+  (void)essentials().scavenge(none, clock_.now());  // f is an orphan
+  auto owed = essentials().take_owed();
+  EXPECT_THAT(owed.claims, SizeIs(1));
+  EXPECT_THAT(owed.alarms, SizeIs(1));
+  EXPECT_THAT(owed.orphans_told, ElementsAre("f"));
+  EXPECT_THAT(essentials().take_owed().claims, IsEmpty());
+
+  essentials_.reset();
+  store_.reset();
+  store_options_.holder = store_options_.nonce = "another";
+  notifier_.refuse(std::nullopt);
+  essentials().owe(std::move(owed));
+  labourers_.at("f").max_simultaneous_invocations = 0;
+  EXPECT_EQ(essentials().orchestrate(labourers_, clock_.now()).alarms_sent, 1);
+  EXPECT_EQ(store_->status_of("f")->tasks[State::running], 0);
+  EXPECT_EQ(store_->status_of("f")->tasks[State::queued], 2);
+}
+
+// By their numbers a target that has got them knows them again.
+TEST_F(EssentialsOnTables, NumberTheAlarmsThatAreInNoStore) {
+  schedule(1);
+  invoker_.answer_by([](const auto&) -> engine::Invoked {
+    return {engine::Invoked::Outcome::rejected_labourer, "no such function"};
+  });
+  EXPECT_EQ(essentials().orchestrate(labourers_, clock_.now()).alarms_sent, 1);
+  ASSERT_TRUE(store_->gate("f", std::nullopt, ""));
+  clock_.advance(600);
+  EXPECT_EQ(essentials().orchestrate(labourers_, clock_.now()).alarms_sent, 1);
+  ASSERT_THAT(notifier_.delivered(), SizeIs(2));
+  EXPECT_EQ(notifier_.delivered()[0].number, -1);
+  EXPECT_EQ(notifier_.delivered()[1].number, -2);
+}
+
+// Nobody counts a hundred thousand rows to say that there are some.
+TEST_F(EssentialsOnTables, CountTheTasksOfARemovedLabourerOnlySoFar) {
+  settings_.orphans_every_s = 600;
+  schedule(1500);
+  EXPECT_FALSE(essentials().continue_jobs(labourers_, in(60)).more);
+  (void)essentials().scavenge({}, clock_.now());
+  ASSERT_THAT(notifier_.delivered(), SizeIs(1));
+  EXPECT_THAT(notifier_.delivered()[0].message, HasSubstr("has 1000 or more tasks"));
 }
 
 TEST_F(EssentialsOnTables, TellWhatIsWrongWithAReport) {

@@ -3,6 +3,7 @@
 #include "cloud/fleet_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -247,6 +248,22 @@ Result<FleetConfig> read_fleet_config(std::span<const json::object> documents) {
   set(config.run_s, reader.number("run_for", 0, 900));
   if (reader.failed()) return *reader.failed();
   return config;
+}
+
+Result<void> only_tables_of_tests(const FleetConfig& config) {
+  const auto& tables = config.tasks.tables;
+  std::vector<std::string> others;
+  for (const auto& name : {tables.tasks, tables.closed, tables.retry})
+    if (!name.starts_with("autotest_")) others.push_back(name);
+  if (config.audit && !config.audit_table.starts_with("autotest_"))
+    others.push_back(config.audit_table);
+  if (others.empty()) return {};
+  return invalid(
+      fmt::format("STAGE or `autotest` say that this is a test, and its tables must begin with "
+                  "autotest_, unlike {}",
+                  fmt::join(others, ", ")),
+      "name them in task_config (dynamo_db_config.table_name, sosw_closed_tasks_table, "
+      "sosw_retry_tasks_table) and meta_handler_config, or unset STAGE");
 }
 
 }  // namespace sosw::cloud

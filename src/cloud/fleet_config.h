@@ -64,4 +64,8 @@ struct FleetConfig {
 // as does `task_config.dynamo_db_config` over one at the top. Errors: as read_task_config().
 [[nodiscard]] Result<FleetConfig> read_fleet_config(std::span<const json::object> documents);
 
+// In a test only tables may be touched whose names begin with "autotest_", as in the original.
+// Error: invalid, with those that do not.
+[[nodiscard]] Result<void> only_tables_of_tests(const FleetConfig& config);
+
 }  // namespace sosw::cloud

@@ -147,5 +147,25 @@ TEST(FleetConfig, RefusesWhatItCannotReplaceByADefault) {
   EXPECT_THAT(config.error().text(), HasSubstr("run_for"));
 }
 
+// upstream 3.1: what is called a test touches no table of anybody else.
+TEST(FleetConfig, KnowsWhichTablesAreForTests) {
+  const auto usual = only_tables_of_tests(read({{}}));
+  ASSERT_FALSE(usual);
+  for (const auto* name :
+       {"sosw_tasks", "sosw_closed_tasks", "sosw_retry_tasks", "sosw_tasks_meta"})
+    EXPECT_THAT(usual.error().text(), HasSubstr(name));
+  json::object config = {{"task_config",
+                          {{"dynamo_db_config", {{"table_name", "autotest_sosw_tasks"}}},
+                           {"sosw_closed_tasks_table", "autotest_sosw_closed_tasks"},
+                           {"sosw_retry_tasks_table", "autotest_sosw_retry_tasks"}}},
+                         {"meta_handler_config",
+                          {{"dynamo_db_config", {{"table_name", "autotest_sosw_tasks_meta"}}}}}};
+  EXPECT_TRUE(only_tables_of_tests(read({config})));
+  config["meta_handler_config"] = {{"write_meta_to_ddb", false}};
+  EXPECT_TRUE(only_tables_of_tests(read({config}))) << "none is written";
+  config["meta_handler_config"] = json::object();
+  EXPECT_FALSE(only_tables_of_tests(read({config})));
+}
+
 }  // namespace
 }  // namespace sosw::cloud

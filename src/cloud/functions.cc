@@ -13,6 +13,7 @@
 namespace sosw::cloud {
 namespace {
 
+constexpr std::size_t kPortion = 8;
 constexpr int kRetriesByDefault = 2;  // of Lambda, where nothing is configured
 
 const std::string& function_of(const Labourer& labourer) {
@@ -47,7 +48,7 @@ std::vector<std::string> Functions::register_labourers(engine::Labourers& labour
         now < found->second.asked)
       stale.insert(function_of(labourer));
   }
-  auto lines = ask({stale.begin(), stale.end()}, now);
+  auto lines = ask(std::vector(stale.begin(), stale.end()), now);
   for (auto& [id, labourer] : labourers) {
     const auto found = known_.find(function_of(labourer));
     if (found == known_.end() || labourer.settings.contains("timeout") ||
@@ -61,7 +62,22 @@ std::vector<std::string> Functions::register_labourers(engine::Labourers& labour
   return lines;
 }
 
-std::vector<std::string> Functions::ask(const std::vector<std::string>& functions, Time now) {
+// In portions: what a run would like to know is not worth its time when nobody answers.
+std::vector<std::string> Functions::ask(std::span<const std::string> functions, Time now) {
+  std::vector<std::string> lines;
+  while (!functions.empty()) {
+    const auto portion = functions.first(std::min(kPortion, functions.size()));
+    functions = functions.subspan(portion.size());
+    if (ask_some(portion, now, lines) || functions.empty()) continue;
+    lines.push_back(
+        fmt::format("Lambda does not answer: {} more functions were not asked", functions.size()));
+    break;
+  }
+  return lines;
+}
+
+bool Functions::ask_some(std::span<const std::string> functions, Time now,
+                         std::vector<std::string>& lines) {
   std::vector<aws::Operation> calls;
   for (const auto& function : functions) {
     calls.push_back({"GetFunctionConfiguration", {{"FunctionName", function}}});
@@ -71,10 +87,12 @@ std::vector<std::string> Functions::ask(const std::vector<std::string>& function
   const auto answers = lambda_.call_all(calls, std::max<std::size_t>(options_.most_in_flight, 1));
   const std::size_t step = may_ask_retries_ ? 2 : 1;
 
-  std::vector<std::string> lines;
+  bool answered = false;
   for (std::size_t i = 0; i < functions.size(); ++i) {
     const auto& function = functions[i];
     const auto& configuration = answers[i * step];
+    answered =
+        answered || configuration || error_of(configuration.error()).code != Code::unavailable;
     const auto timeout = configuration ? whole_number(*configuration, "Timeout") : std::nullopt;
     if (!timeout || *timeout < 1) {
       lines.push_back(fmt::format(
@@ -110,7 +128,7 @@ std::vector<std::string> Functions::ask(const std::vector<std::string>& function
           function, *known.function.own_retries));
     known_[function] = known;
   }
-  return lines;
+  return answered;
 }
 
 }  // namespace sosw::cloud

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,7 @@ struct Function {
 class Functions {
  public:
   struct Options {
-    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 3};
+    aws::ClientOptions client{.timeout = std::chrono::seconds(5), .tries = 2};
     std::chrono::seconds ttl{600};
     std::size_t most_in_flight = 8;  // requests at a time
   };
@@ -37,8 +38,9 @@ class Functions {
   // Sets `timeout_s` of each labourer that configures neither `timeout` nor `max_duration` to that
   // of its function, where that is known; with `expiry: timeout` also its `duration_s`. Gives a
   // line for each function that could not be asked, and for each that Lambda runs again by itself,
-  // which sosw's attempts do not count; the second only when it was asked anew. From any thread,
-  // one after the other.
+  // which sosw's attempts do not count; the second only when it was asked anew. When Lambda does
+  // not answer, most of them are not asked before the next call. From any thread, one after the
+  // other.
   std::vector<std::string> register_labourers(engine::Labourers& labourers);
 
   // What is known of the labourer's function, without asking.
@@ -49,8 +51,9 @@ class Functions {
     Function function;
     Time asked{};
   };
-  // REQUIRES: the mutex is held.
-  std::vector<std::string> ask(const std::vector<std::string>& functions, Time now);
+  // Both: the mutex is held. False: Lambda answered nothing.
+  std::vector<std::string> ask(std::span<const std::string> functions, Time now);
+  bool ask_some(std::span<const std::string> functions, Time now, std::vector<std::string>& lines);
 
   const Options options_;
   const engine::Clock& clock_;

@@ -166,6 +166,21 @@ TEST_F(PlayedFunctions, what_was_known_stays_when_it_cannot_be_asked_again) {
   EXPECT_EQ(functions_.known(labourers_["first"])->own_retries, 0);
 }
 
+// A run has other things to do than to wait for each of 500 functions.
+TEST_F(PlayedFunctions, no_more_are_asked_while_lambda_does_not_answer) {
+  for (int i = 0; i < 50; ++i) add(fmt::format("f{:02}", i));
+  on_call_ = [](const AwsRequest&, bool) { return refusal(503, "ServiceUnavailable"); };
+  const auto lines = functions_.register_labourers(labourers_);
+  EXPECT_THAT(asked(), SizeIs(16));
+  ASSERT_THAT(lines, SizeIs(9));
+  EXPECT_THAT(lines.back(), HasSubstr("44 more functions were not asked"));
+
+  on_call_ = nullptr;
+  EXPECT_THAT(functions_.register_labourers(labourers_), IsEmpty());
+  EXPECT_THAT(asked(), SizeIs(104));
+  EXPECT_EQ(labourers_["f49"].timeout_s, 77);
+}
+
 TEST_F(PlayedFunctions, lambdas_own_retries_are_told) {  // D-14
   on_call_ = [](const AwsRequest& request, bool timeout) -> std::optional<HttpReply> {
     if (timeout) return std::nullopt;

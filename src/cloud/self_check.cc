@@ -43,12 +43,12 @@ class Trials {
  public:
   Trials(Tables& tables, const TableStore::Options& names) : tables_(tables), names_(names) {}
 
-  void write(const std::string& table, Write::Kind kind) {
+  void write(const std::string& table, Write::Kind kind, std::string_view what_for = "") {
     constexpr std::string_view kNames[] = {"PutItem", "UpdateItem", "DeleteItem"};
     const std::string hash = physical(names_, table == names_.retry ? "labourer_id" : "task_id");
     Item item = {{hash, text(kNobody)}};
     if (table == names_.retry) item[physical(names_, "task_id")] = text(kNobody);
-    add(table, kNames[static_cast<std::size_t>(kind)],
+    add(table, fmt::format("{}{}", kNames[static_cast<std::size_t>(kind)], what_for),
         [this, write = never(kind, table, std::move(item), hash)]() -> std::optional<Error> {
           const auto written = tables_.write(write);
           if (!written) return written.error();
@@ -127,16 +127,21 @@ std::vector<std::string> self_check(Tables& tables, Essential essential,
   Trials trials(tables, names);
   trials.write(names.tasks, Write::Kind::update);
   if (essential != Essential::worker_assistant) {
+    trials.write(names.tasks, Write::Kind::put);
+    trials.write(names.tasks, Write::Kind::remove);
     trials.read(names.tasks);
     trials.query(names.tasks, names.tasks_index, "labourer_id");
+    trials.write(names.closed, Write::Kind::put,
+                 essential == Essential::scavenger
+                     ? ""
+                     : " (else a task that no function can take waits until it expires)");
   }
-  if (essential == Essential::scheduler || essential == Essential::scavenger)
-    trials.write(names.tasks, Write::Kind::put);
   if (essential == Essential::scavenger) {
-    trials.write(names.tasks, Write::Kind::remove);
-    trials.write(names.closed, Write::Kind::put);
-    trials.write(names.retry, Write::Kind::put);
-    trials.write(names.retry, Write::Kind::remove);
+    trials.write(names.closed, Write::Kind::update);
+    trials.read(names.closed);
+    for (const auto kind : {Write::Kind::put, Write::Kind::update, Write::Kind::remove})
+      trials.write(names.retry, kind);
+    trials.read(names.retry);
     trials.query(names.retry, names.retry_index, "labourer_id");
   }
   if (!audit_table.empty()) trials.audit(std::string(audit_table));

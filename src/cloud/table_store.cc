@@ -108,8 +108,9 @@ Result<std::map<std::string, engine::LabourerStatus>> TableStore::status() {
   return body_->status();
 }
 
-Result<engine::LabourerStatus> TableStore::status_of(const std::string& labourer_id) {
-  return body_->status_of(labourer_id);
+Result<engine::LabourerStatus> TableStore::status_of(const std::string& labourer_id,
+                                                     std::int64_t counted) {
+  return body_->status_of(labourer_id, counted);
 }
 
 Result<std::map<std::string, engine::LabourerStatus>> TableStore::glance(

@@ -94,8 +94,10 @@ class TableStore final : public engine::TaskStore {
   Result<std::vector<engine::JobStatus>> jobs(std::optional<std::string> job_id,
                                               std::int64_t limit) override;
 
-  // What status() tells of this labourer: a few queries, however many others there are.
-  Result<engine::LabourerStatus> status_of(const std::string& labourer_id);
+  // What status() tells of this labourer: a few queries, however many others there are. Of each
+  // live state at most `counted` rows are read and counted.
+  Result<engine::LabourerStatus> status_of(const std::string& labourer_id,
+                                           std::int64_t counted = kCountedAtMost);
   // Of these labourers what status() tells without counting: paused, blocked, open_jobs. A request
   // for each 50 of them.
   Result<std::map<std::string, engine::LabourerStatus>> glance(

@@ -66,7 +66,7 @@ class TableStore::Body {
                     const std::optional<std::string>& blocked);
   Result<std::vector<engine::Alarm>> alarms(std::int64_t acknowledged, std::int64_t at_most);
   Result<std::map<std::string, engine::LabourerStatus>> status();
-  Result<engine::LabourerStatus> status_of(const std::string& labourer);
+  Result<engine::LabourerStatus> status_of(const std::string& labourer, std::int64_t counted);
   Result<std::map<std::string, engine::LabourerStatus>> glance(
       std::span<const std::string_view> labourers);
   Result<std::vector<Task>> tasks(const engine::TaskQuery& query);
@@ -177,6 +177,7 @@ class TableStore::Body {
   std::map<std::string, Lease, std::less<>> leases_;  // as last written by this store
   std::optional<std::pair<std::string, JobRows>> open_rows_;
   std::optional<Time> letters_at_;
+  std::optional<Item> letters_after_;  // the last one that was looked at, if there were more
 };
 
 Error busy_tables(std::string_view what);

@@ -107,7 +107,7 @@ Result<std::map<std::string, LabourerStatus>> TableStore::Body::status() {
   const auto known = known_labourers();
   if (!known) return known.error();
   for (const auto& id : *known) {
-    auto status = status_of(id);
+    auto status = status_of(id, kCountedAtMost);
     if (!status) return status.error();
     all[id] = std::move(*status);
   }
@@ -133,7 +133,7 @@ Result<std::map<std::string, LabourerStatus>> TableStore::Body::glance(
   return all;
 }
 
-Result<LabourerStatus> TableStore::Body::status_of(const std::string& id) {
+Result<LabourerStatus> TableStore::Body::status_of(const std::string& id, std::int64_t counted) {
   LabourerStatus status;
   const auto items = requests_.get(
       {task_key(labourer_item_id(id)), task_key(tail_id(id)), task_key(count_id_of_labourer(id))});
@@ -156,12 +156,12 @@ Result<LabourerStatus> TableStore::Body::status_of(const std::string& id) {
     status.tasks[State::dead] = integer_in(*counts, "dead").value_or(0);
     status.tasks[State::cancelled] = integer_in(*counts, "cancelled").value_or(0);
   }
-  const auto queue = requests_.count(queued(id, kBoundary), kCountedAtMost);
+  const auto queue = requests_.count(queued(id, kBoundary), counted);
   if (!queue) return queue.error();
   status.tasks[State::queued] = *queue;
   Query running = claimed(id, kBoundary);
   running.projection = "#task_id, #greenfield, #completed_at, #failed, #claim, #deadline";
-  const auto rows = requests_.query(std::move(running), kCountedAtMost);
+  const auto rows = requests_.query(std::move(running), counted);
   if (!rows) return rows.error();
   for (const auto& row : *rows) {
     const State state = live_state(row, kBoundary);
@@ -170,7 +170,7 @@ Result<LabourerStatus> TableStore::Body::status_of(const std::string& id) {
     const auto deadline = epoch_seconds(deadline_of(row, Labourer(), options_.invocation_delta));
     status.next_deadline = std::min(status.next_deadline.value_or(deadline), deadline);
   }
-  const auto waiting = requests_.count(waiting_for_retry(id), kCountedAtMost);
+  const auto waiting = requests_.count(waiting_for_retry(id), counted);
   if (!waiting) return waiting.error();
   status.tasks[State::retry] = *waiting;
   if (*waiting > 0) {

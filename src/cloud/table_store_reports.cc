@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cloud/table_store_body.h"
 #include "core/guard.h"
@@ -13,9 +14,9 @@ using engine::Reported;
 
 namespace {
 
-constexpr int kDecisions = 4;              // of one report, each on what the last one found
-constexpr std::int64_t kLetterS = 86'400;  // a letter about a task that is nowhere waits so long
-constexpr std::int64_t kLettersAtOnce = 1'000;
+constexpr int kDecisions = 4;                 // of one report, each on what the last one found
+constexpr std::int64_t kLetterS = 86'400;     // a letter about a task that is nowhere waits so long
+constexpr std::int64_t kLettersAtOnce = 100;  // each is looked for everywhere
 
 bool completion(const Report& report) { return report.kind == Report::Kind::completed; }
 
@@ -219,8 +220,9 @@ Result<Reported> TableStore::Body::report(const Report& report, const engine::La
 }
 
 // Wherever the task is. `letter`: goes in the same transaction; null: there is none.
-Result<Reported> TableStore::Body::settle(const Report& report, const Item* letter,
+Result<Reported> TableStore::Body::settle(const Report& given, const Item* letter,
                                           const engine::Labourers& labourers, Time now) {
+  Report report = given;
   for (int decision = 0; decision < kDecisions; ++decision) {
     const auto place = find(report.task_id, labourers, now);
     if (!place) return place.error();
@@ -240,6 +242,12 @@ Result<Reported> TableStore::Body::settle(const Report& report, const Item* lett
                                move.refused.back().why == Refusal::condition;
       if (letter_gone)
         return Reported{Answer::already, (*place)->state, reported.labourer_id, false};
+      if (move.fate == Move::Fate::too_large) {
+        // Nobody is there to report less of it: details are not worth the completion.
+        report.stats.clear();
+        report.result = {{"cut", "the task's item has no room for what was reported"}};
+        continue;
+      }
       if (move.fate != Move::Fate::done) {
         if ((*place)->where == Place::Where::retry) {
           if (auto repaired = repair_refused({&move, 1}, now); !repaired) return repaired.error();
@@ -292,8 +300,21 @@ Result<std::int64_t> TableStore::Body::settle_letters(const engine::Labourers& l
                                                       Time now) {
   Query query{options_.tasks, options_.tasks_index, "#labourer_id = :kind"};
   query.values = {{":kind", text(kLetters)}};
+  {
+    // Behind those that were looked at: some may be about nothing, for a day.
+    const std::lock_guard lock(mutex_);
+    query.after = std::exchange(letters_after_, std::nullopt);
+  }
   auto letters = requests_.query(std::move(query), kLettersAtOnce);
   if (!letters) return letters.error();
+  const bool more = std::ssize(*letters) >= kLettersAtOnce;
+  if (more) {
+    const Item& last = letters->back();
+    const std::lock_guard lock(mutex_);
+    letters_after_.emplace();
+    for (const auto* name : {"task_id", "labourer_id", "greenfield"})
+      (*letters_after_)[name] = last.at(name);
+  }
   std::vector<Key> keys;
   for (const auto& letter : *letters) keys.push_back(task_key(text_in(letter, "task_id")));
   const auto base = requests_.get(std::move(keys));
@@ -326,6 +347,11 @@ Result<std::int64_t> TableStore::Body::settle_letters(const engine::Labourers& l
       failed = written.error();
   }
   if (failed && settled == 0) return *failed;
+  if (more && settled > kLettersAtOnce / 2) {
+    // It is worth while: the next archive() goes on.
+    const std::lock_guard lock(mutex_);
+    letters_at_.reset();
+  }
   return settled;
 }
 

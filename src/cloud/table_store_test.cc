@@ -358,6 +358,48 @@ TEST_F(TableStoreOnly, a_letter_about_nothing_is_kept_for_a_day) {
   EXPECT_EQ(size_of("sosw_tasks", "sosw:late:"), 0);
 }
 
+TEST_F(TableStoreOnly, letters_about_nothing_do_not_hold_up_the_others) {
+  const auto assistant = another(true);
+  accept(1, "k");
+  const auto claimed = claim(1);
+  report(kFailed, claimed[0].task.id, claimed[0].claim);
+  must(store_->expire(worker(), 10, {}, now_));
+  for (int i = 0; i < 250; ++i) report(kCompleted, fmt::format("nobody{}", i), "", assistant.get());
+  wait(1);
+  report(kCompleted, claimed[0].task.id, claimed[0].claim, assistant.get());
+  ASSERT_EQ(size_of("sosw_tasks", "sosw:late:"), 251);
+  EXPECT_EQ(must(store_->settle_letters(labourers_, now_)), 0);
+  EXPECT_EQ(must(store_->settle_letters(labourers_, now_)), 0);
+  EXPECT_EQ(must(store_->settle_letters(labourers_, now_)), 1);
+  EXPECT_EQ(task(claimed[0].task.id).state, State::done);
+  // Then from the beginning.
+  wait(86'400);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(must(store_->settle_letters(labourers_, now_)), 0);
+  EXPECT_EQ(size_of("sosw_tasks", "sosw:late:"), 0);
+}
+
+TEST_F(TableStoreOnly, a_completion_in_a_letter_is_not_lost_for_want_of_room) {
+  const auto assistant = another(true);
+  accept(1, "k");
+  const auto claimed = claim(1);
+  ASSERT_THAT(claimed, SizeIs(1));
+  const std::string id = claimed[0].task.id;
+  python({.kind = Write::Kind::update,
+          .table = "sosw_tasks",
+          .item = {{"task_id", text(id)}},
+          .update = "SET payload = :p",
+          .values = {{":p", text(R"({"p": ")" + std::string(200'000, 'p') + R"("})")}}});
+  report(kFailed, id, claimed[0].claim);
+  must(store_->expire(worker(), 10, {}, now_));
+  EXPECT_EQ(report(kCompleted, id, claimed[0].claim, assistant.get(),
+                   {{"pages", std::string(250'000, 'r')}})
+                .answer,
+            Answer::late);
+  EXPECT_EQ(must(store_->settle_letters(labourers_, now_)), 1);
+  EXPECT_EQ(task(id).state, State::done);
+  EXPECT_EQ(size_of("sosw_tasks", "sosw:late:"), 0);
+}
+
 // --- The start fence
 
 TEST_F(TableStoreOnly, a_claim_is_started_once_and_what_was_started_is_not_given_back) {

@@ -248,4 +248,6 @@ void Orchestrator::look_at_gates(const std::map<std::string, LabourerStatus>& st
 
 std::vector<Alarm> Orchestrator::take_alarms() { return std::exchange(alarms_, {}); }
 
+std::vector<Release> Orchestrator::take_owed() { return std::exchange(owed_, {}); }
+
 }  // namespace sosw::engine

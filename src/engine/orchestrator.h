@@ -56,6 +56,8 @@ class Orchestrator {
   // Claims to give back to the store; the next pass does, and goes on trying until the store takes
   // them.
   void owe(std::vector<Release> claims);
+  // Those that are owed now, for somebody else to give back: this object forgets them.
+  [[nodiscard]] std::vector<Release> take_owed();
 
   // Takes over what the store says of labourers (paused, blocked). Call at the start and after
   // somebody has changed it.

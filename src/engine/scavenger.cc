@@ -3,6 +3,7 @@
 #include "engine/scavenger.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/guard.h"
 
@@ -31,7 +32,7 @@ void Scavenger::archive_tasks(const Labourer& labourer, Pass& pass) {
     }
     pass.archived += static_cast<std::int64_t>(archived->size());
     audit(*archived, "archived", labourer);
-    if (static_cast<std::int64_t>(archived->size()) < settings_.batch) return;
+    if (!settings_.all_batches || std::ssize(*archived) < settings_.batch) return;
   }
 }
 
@@ -48,15 +49,17 @@ void Scavenger::handle_expired_tasks(const Labourer& labourer,
       pass.skipped.push_back({labourer.id, ended.error().message});
       return;
     }
+    std::vector<AuditEvent> events;
     for (const Ended& one : *ended) {
       ++pass.expired;
       if (one.state == State::dead) ++pass.dead;
       const std::string_view action = one.state == State::retry  ? "scheduled_for_retry"
                                       : one.state == State::dead ? "archived_dead"
                                                                  : "archived";
-      audit({&one.task_id, 1}, action, labourer);
+      events.push_back({one.task_id, action, labourer.id, clock_.now()});
     }
-    if (static_cast<std::int64_t>(ended->size()) < settings_.batch) return;
+    if (audit_ != nullptr && !events.empty()) audit_->append(events);
+    if (!settings_.all_batches || std::ssize(*ended) < settings_.batch) return;
   }
 }
 
@@ -86,7 +89,7 @@ void Scavenger::audit(std::span<const std::string> ids, std::string_view action,
 }
 
 Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier, const std::stop_token& stop,
-                                  std::int64_t at_once) {
+                                  std::int64_t at_once, const std::function<bool()>& enough) {
   std::int64_t sent = 0;
   std::int64_t acknowledged = 0;
   for (;;) {
@@ -97,6 +100,10 @@ Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier, const st
     if (const auto notified = notifier.notify(*alarms, stop); !notified) return notified.error();
     sent += static_cast<std::int64_t>(alarms->size());
     acknowledged = alarms->back().number;
+    if (enough && enough()) {
+      if (const auto noted = store.alarms(acknowledged, 0); !noted) return noted.error();
+      return sent;
+    }
   }
 }
 

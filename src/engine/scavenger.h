@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,8 @@ class Scavenger {
  public:
   struct Settings {
     std::int64_t batch = 1000;  // rows archived or expired in one transaction
+    // False: one batch of each kind in a pass, for a caller whose time is counted; it calls again.
+    bool all_batches = true;
     // Rows brought back in one transaction, at most so many in one pass: they keep the order of
     // their due times, which two transactions of one pass could not give, since each goes to the
     // head of the queue.
@@ -55,8 +58,9 @@ class Scavenger {
 
 // Sends the alarms that the store keeps, oldest first, until none is left or the notifier fails.
 // Gives the number sent. What was sent and could not be acknowledged is sent again: at least once.
-// `at_once`: so many together.
+// `at_once`: so many together. `enough`: asked after each portion; true ends it, the rest stays.
 Result<std::int64_t> flush_alarms(TaskStore& store, Notifier& notifier,
-                                  const std::stop_token& stop = {}, std::int64_t at_once = 100);
+                                  const std::stop_token& stop = {}, std::int64_t at_once = 100,
+                                  const std::function<bool()>& enough = {});
 
 }  // namespace sosw::engine

@@ -89,5 +89,46 @@ TEST_F(ScavengerTest, AlarmsStayUntilTheyAreSent) {
   EXPECT_EQ(*flush_alarms(store_, notifier_), 0);
 }
 
+TEST_F(ScavengerTest, AlarmsThatThereIsNoTimeForStayAndNoneComesTwice) {
+  labourers_.at("w").max_attempts = 1;
+  add_tasks("w", 3);
+  claim(3);
+  clock_.advance(1201);
+  EXPECT_EQ(pass().dead, 3);
+  EXPECT_EQ(*flush_alarms(store_, notifier_, {}, 2, [] { return true; }), 2);
+  EXPECT_EQ(*flush_alarms(store_, notifier_, {}, 2, [] { return true; }), 1);
+  EXPECT_EQ(notifier_.delivered().size(), 3u);
+}
+
+TEST_F(ScavengerTest, ACallerWhoseTimeIsCountedGetsItBackAfterOneBatch) {
+  add_tasks("w", 10);
+  claim(10);
+  clock_.advance(1201);
+  Scavenger::Settings settings;
+  settings.batch = 4;
+  settings.all_batches = false;
+  Scavenger counted(store_, clock_, nullptr, settings);
+  const std::string_view which = "w";
+  const auto once = [&] { return counted.scavenge(labourers_, {&which, 1}, {}).expired; };
+  EXPECT_EQ(once(), 4);
+  EXPECT_EQ(once(), 4);
+  EXPECT_EQ(once(), 2);
+}
+
+// A request for each row would cost more than the move itself.
+TEST_F(ScavengerTest, WhatExpiresTogetherIsAuditedTogether) {
+  struct Counting final : AuditLog {
+    std::vector<std::size_t> appended;
+    void append(std::span<const AuditEvent> events) override { appended.push_back(events.size()); }
+  } counting;
+  add_tasks("w", 5);
+  claim(5);
+  clock_.advance(1201);
+  Scavenger scavenger(store_, clock_, &counting, {});
+  const std::string_view which = "w";
+  EXPECT_EQ(scavenger.scavenge(labourers_, {&which, 1}, {}).expired, 5);
+  EXPECT_EQ(counting.appended, std::vector<std::size_t>{5});
+}
+
 }  // namespace
 }  // namespace sosw::engine

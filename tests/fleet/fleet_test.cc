@@ -71,6 +71,15 @@ TEST(RowsOfTheOriginal, HaveItsNamesAndTypes) {
           "payload": {"S": "{'n': 1}"}})";
   EXPECT_EQ(judged("sosw_closed_tasks", closed), "");
   EXPECT_THAT(judged("sosw_tasks", closed), HasSubstr("closed_at is not known"));
+  // Of ours, as docs/from-sosw.md lists them.
+  EXPECT_EQ(
+      judged("sosw_tasks", R"({"late_at": {"N": "1790000200"}, "late_claim": {"S": "c1-1-1"}})"),
+      "");
+  EXPECT_EQ(judged("sosw_closed_tasks",
+                   R"({"closed_at": {"N": "1790000200"}, "labourer_id_task_status": {"S": "w_0"},
+                       "reason": {"S": "cancelled"}})"),
+            "");
+  EXPECT_THAT(judged("sosw_tasks", R"({"reason": {"S": "cancelled"}})"), HasSubstr("not known"));
   EXPECT_THAT(judged("sosw_retry_tasks", "{}"), HasSubstr("desired_launch_time is missing"));
   EXPECT_THAT(judged("sosw_tasks_meta", "{}"), HasSubstr("action is missing"));
 }

@@ -43,6 +43,7 @@ Kinds of_tasks() {
           {"started", {"S", kToken}},
           {"failed", {"S", kToken}},
           {"late_at", {"N", kWholeSeconds}},
+          {"late_claim", {"S", kToken}},
           {"silent", {"N", kWhole}},
           {"job_id", {"S", std::regex("j[0-9a-f]{20}")}},
           {"replays", {"N", kWhole}}};
@@ -54,6 +55,7 @@ Kinds of_table(const std::string& table) {
     kinds["desired_launch_time"] = {"N", kWholeSeconds, true};
   } else if (table == "sosw_closed_tasks") {
     kinds["closed_at"] = {"N", kWholeSeconds, true};
+    kinds["reason"] = {"S", std::regex("cancelled")};
     kinds["labourer_id_task_status"] = {"S", std::regex("[^]+_[01]"), true};
     kinds["payload"].form = kObjectOrLiteral;
   } else if (table == "sosw_tasks_meta") {
