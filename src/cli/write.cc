@@ -87,6 +87,10 @@ Error not_dead(engine::TaskStore* store, const std::string& id) {
   if (store != nullptr) {
     const auto found = store->tasks(query);
     if (found && !found->empty()) {
+      if (found->front().state == State::dead)
+        return {Code::conflict,
+                fmt::format("task {} is dead, and its payload was too large to be kept", id),
+                "schedule it anew, with less data"};
       return {Code::conflict,
               fmt::format("task {} is {}, not dead", id, name(found->front().state)),
               {}};

@@ -38,9 +38,10 @@ void Container::begin(const Labourers& configured) {
   Process& process = process_;
   tables_ = std::make_unique<FaultyTables>(around_.tables, world_, around_.faults, caller_,
                                            around_.changed, around_.latency_s);
-  invoker_ = std::make_unique<FaultyInvoker>(world_, process, around_.faults, around_.log,
-                                             around_.workers, around_.invoke_trouble,
-                                             FaultyInvoker::Seen{{}, {}, around_.refuses});
+  invoker_ = std::make_unique<FaultyInvoker>(
+      world_, process, around_.faults, around_.log, around_.workers, around_.invoke_trouble,
+      FaultyInvoker::Seen{
+          kind_ == Kind::original ? nullptr : around_.handed_over, {}, around_.refuses});
   if (kind_ == Kind::original) {
     PythonEssentials::Settings settings;
     settings.audit = false;

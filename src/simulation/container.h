@@ -40,6 +40,8 @@ struct Surroundings {
   // A call of a store has changed these, it says; it had an answer to each of its requests.
   std::function<void(const Caller&, std::string_view call, const std::vector<std::string_view>&)>
       names{};
+  // An event is handed over by one of ours.
+  std::function<void(const engine::Invocation&)> handed_over{};
   // Whether what stands behind a labourer refuses every invocation, and how.
   std::function<std::optional<engine::Invoked::Outcome>(const Labourer&)> refuses{};
   // An Orchestrator has come to its end, and all its requests had an answer that counts.

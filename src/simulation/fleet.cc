@@ -28,6 +28,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
       faults_(faults),
       log_(log),
       invariants_(invariants),
+      witness_(log, invariants),
       picture_(world, [this](std::string_view id) {
         const auto known = labourers_->find(id);
         const Labourer labourer = known == labourers_->end() ? Labourer() : known->second;
@@ -99,6 +100,9 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
       return std::nullopt;
     return known->second.second;
   };
+  // What the original makes, moves or merges has not the form of ours.
+  if (original_ != Original::scheduler && original_ != Original::scavenger)
+    around_->handed_over = [this](const engine::Invocation& one) { witness_.arrived(one); };
   around_->orchestrated = [this](const Process& process) { orchestrated(process); };
   around_->changed = [this](const Caller& caller) { changed(caller); };
   around_->answered = [this](const Report& report, const engine::Reported& reported) {
@@ -401,30 +405,27 @@ std::string Fleet::some_labourer_id() {
   return chosen->first;
 }
 
-void Fleet::schedule(std::string key, std::string labourer, int rows) {
-  json::array words;
-  // Some rows are too large where there is little room.
-  for (int i = 0; i < rows; ++i)
-    words.push_back(i % 4 == 2 ? json::value(std::string(kShortRow, 'x')) : json::value(i));
-  ask("scheduler", [this, key = std::move(key), words, labourer](Container& one) {
-    const auto accepted = one.schedule(
-        json::object{{"lambda_name", labourer}, {"isolate_words", true}, {"words", words}}, key);
-    if (!accepted) world_.say("schedule {}: {}", key, accepted.error().message);
+void Fleet::schedule(const Witness::JobOrder& order) {
+  ask("scheduler", [this, &order](Container& one) {
+    const auto accepted = one.schedule(order.event, order.key);
+    if (!accepted) world_.say("schedule {}: {}", order.key, accepted.error().message);
     // A labourer that is not configured now: the caller gives up.
     if (!accepted) return accepted.error().code == Code::not_found;
+    witness_.accepted(order, *accepted, invariants_.latest());
     (void)one.continue_jobs(10);
     return true;
   });
 }
 
 void Fleet::schedule_a_job() {
-  const Scheduled job{
-      fmt::format("job {}", scheduled_.size() + 1), some_labourer_id(),
-      static_cast<int>(1 + choices_.below(choices_.chance(15, "a large job") ? 30 : 8, "rows"))};
-  scheduled_.push_back(job);
-  schedule(job.key, job.labourer, job.rows);
+  Witness::Wish wish;
+  if (choices_.chance(15, "a large job")) wish.most_words = 30;
+  // Some rows are too large where there is little room.
+  if (around_->largest_payload == kShortRow) wish.long_word = kShortRow;
+  const auto& order = witness_.order_job(choices_, some_labourer_id(), wish);
+  schedule(order);
   // The event may be delivered twice, at the same time too.
-  if (choices_.chance(20, "delivered twice")) schedule(job.key, job.labourer, job.rows);
+  if (choices_.chance(20, "delivered twice")) schedule(order);
 }
 
 // One of somebody's own, or one that a row of a job has, or will have.
@@ -452,10 +453,11 @@ void Fleet::break_down(const std::string& id) {
 
 void Fleet::create_a_task() {
   const std::string id = some_labourer_id();
-  engine::TaskManager::NewTask task{json::object{{"n", 1}}, {}, {}, {}};
   constexpr std::int64_t kPlaces[] = {
       0, 2500, -5, kPositionCeiling - 1, kPositionCeiling, 1'795'000'000};
-  if (choices_.chance(30, "place")) task.greenfield = kPlaces[choices_.below(6, "which place")];
+  std::optional<std::int64_t> position;
+  if (choices_.chance(30, "place")) position = kPlaces[choices_.below(6, "which place")];
+  engine::TaskManager::NewTask task = witness_.order_task(position);
   if (choices_.chance(30, "own id")) task.task_id = some_task_id();
   const auto create = [this, id, task](Container& one) {
     (void)one.task_manager().create_task(labourers_->at(id), task, one.process().now());
@@ -465,10 +467,13 @@ void Fleet::create_a_task() {
   if (choices_.chance(30, "two of them")) ask("client", create);
 }
 
+const Witness::JobOrder& Fleet::some_order() {
+  return witness_.job(choices_.below(static_cast<std::uint32_t>(witness_.jobs()), "job"));
+}
+
 void Fleet::cancel_a_job() {
-  if (scheduled_.empty()) return;
-  std::string id =
-      job_id(scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")].key);
+  if (witness_.jobs() == 0) return;
+  std::string id = job_id(some_order().key);
   std::vector<const JobRow*> in_line;
   for (const JobRow& job : invariants_.latest().jobs)
     if (!job.key.empty() && job.cursor < job.rows && !job.given_up) in_line.push_back(&job);
@@ -498,10 +503,7 @@ void Fleet::something_happens() {
         for (int i = 0; i < 4; ++i) schedule_a_job();
       break;
     case 2: {  // the same event again
-      if (scheduled_.empty()) break;
-      const auto job =
-          scheduled_[choices_.below(static_cast<std::uint32_t>(scheduled_.size()), "job")];
-      schedule(job.key, job.labourer, job.rows);
+      if (witness_.jobs() > 0) schedule(some_order());
       break;
     }
     case 3: {

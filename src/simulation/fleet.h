@@ -15,6 +15,7 @@
 #include "simulation/invariants.h"
 #include "simulation/originals.h"
 #include "simulation/table_picture.h"
+#include "simulation/witness.h"
 #include "simulation/workers.h"
 
 namespace sosw::simulation {
@@ -76,19 +77,22 @@ class Fleet {
   void try_again(const std::shared_ptr<Request>& request);
   void something_happens();
   void schedule_a_job();
-  void schedule(std::string key, std::string labourer, int rows);
+  void schedule(const Witness::JobOrder& order);
   void create_a_task();
   void cancel_a_job();
   void break_down(const std::string& id);
   std::string some_task_id();
   Container& some_container();
   std::string some_labourer_id();
+  // REQUIRES: there is one.
+  const Witness::JobOrder& some_order();
 
   World& world_;
   Choices& choices_;
   Faults& faults_;
   Log& log_;
   Invariants& invariants_;
+  Witness witness_;
   Time calm_at_{};
   Original original_ = Original::none;
   bool by_original_ = false;  // the last change
@@ -106,11 +110,6 @@ class Fleet {
   std::vector<ContainerPtr> orchestrators_, scavengers_, schedulers_, assistants_, clients_,
       originals_;
   std::vector<std::shared_ptr<Request>> requests_;
-  struct Scheduled {
-    std::string key, labourer;
-    int rows;
-  };
-  std::vector<Scheduled> scheduled_;  // jobs that somebody has scheduled
   Result<std::optional<double>> metric_ = std::optional<double>(0);
   std::uint32_t trouble_ = 0;  // of DynamoDB itself, in thousands of requests
   int lag_s_ = 5;              // that an index may be behind

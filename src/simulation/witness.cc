@@ -48,14 +48,15 @@ std::optional<T> taken(json::object& from, std::string_view key) {
 
 // --- Orders
 
-const Witness::JobOrder& Witness::order_job(Choices& choices, std::string labourer) {
+const Witness::JobOrder& Witness::order_job(Choices& choices, std::string labourer,
+                                            const Wish& wish) {
   const std::size_t number = orders_.size() + 1;
   Ordered order;
   order.key = fmt::format("job {}", number);
   order.labourer = std::move(labourer);
-  auto words = static_cast<std::int64_t>(1 + choices.below(8, "words"));
+  auto words = static_cast<std::int64_t>(1 + choices.below(wish.most_words, "words"));
   order.cut = static_cast<Cut>(choices.weighted({6, 2, 2}, "cut"));
-  order.data = awkward_data(order.key);
+  order.data = wish.long_word > 0 ? json::object{{"whose", order.key}} : awkward_data(order.key);
   json::object body = order.data;
   switch (order.cut) {
     case Cut::one_by_one:
@@ -76,7 +77,8 @@ const Witness::JobOrder& Witness::order_job(Choices& choices, std::string labour
   }
   json::array list;
   for (std::int64_t i = 0; i < words; ++i) {
-    order.words.push_back(fmt::format("{}, word {}", order.key, i));
+    const std::size_t more = i % 4 == 2 ? wish.long_word : 0;
+    order.words.push_back(fmt::format("{}, word {}{}", order.key, i, std::string(more, 'x')));
     list.emplace_back(order.words.back());
   }
   body["words"] = std::move(list);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What really passes between people, workers and engines of a home, and what must come of it.
+// What really passes between people, workers and engines, and what must come of it. A fleet has no
+// words of workers yet.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +32,17 @@ class Witness {
     std::int64_t rows = 0;
     json::value event;  // for the Scheduler
   };
-  // A new job for that labourer, of up to 8 rows. Stays valid.
-  const JobOrder& order_job(Choices& choices, std::string labourer);
+  struct Wish {
+    std::uint32_t most_words = 8;  // no job has more rows
+    // Every fourth word has so many bytes more, and rows without one have fewer than that; 0: no
+    // word is long.
+    std::size_t long_word = 0;
+  };
+  // A new job for that labourer. Stays valid.
+  const JobOrder& order_job(Choices& choices, std::string labourer, const Wish& wish);
+  const JobOrder& order_job(Choices& choices, std::string labourer) {
+    return order_job(choices, std::move(labourer), Wish());
+  }
   // What a rule orders at that moment: the same each time it is asked for.
   const JobOrder& order_of_rule(std::int64_t nominal, std::string labourer);
   [[nodiscard]] std::size_t jobs() const { return orders_.size(); }  // of order_job()
