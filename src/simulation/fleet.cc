@@ -100,8 +100,8 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
       return std::nullopt;
     return known->second.second;
   };
-  // What the original makes, moves or merges has not the form of ours.
-  if (original_ != Original::scheduler && original_ != Original::scavenger)
+  // What the original makes, claims, moves or merges has not the form of ours.
+  if (original_ == Original::none || original_ == Original::assistant)
     around_->handed_over = [this](const engine::Invocation& one) { witness_.arrived(one); };
   around_->orchestrated = [this](const Process& process) { orchestrated(process); };
   around_->changed = [this](const Caller& caller) { changed(caller); };
