@@ -471,8 +471,10 @@ void EssentialFunction::schedule(const std::vector<Message>& messages, Time unti
   if (!run.more || run.rows_made == 0) return;
   aws::Lambda lambda(std::nullopt, region(),
                      aws::find_endpoint(*aws::find_service("lambda"), region()).url);
-  const auto next =
-      lambda.invoke({.function = state_->function, .payload = R"({"continue_jobs": true})"});
+  const auto next = lambda.invoke({.function = state_->function,
+                                   .payload = R"({"continue_jobs": true})",
+                                   // Less than is left: a job that was accepted must not time out.
+                                   .timeout = std::chrono::seconds(5)});
   if (next.outcome != aws::Outcome::accepted)
     run.skip({}, fmt::format("the rest of the rows waits for the next run of an Essential: this "
                              "function cannot invoke itself: {}",
