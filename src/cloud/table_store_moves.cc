@@ -413,8 +413,8 @@ Result<std::vector<bool>> TableStore::Body::replay(std::span<const std::string> 
                                  labourer),
                      "replay again when the queue has been empty once"};
       Item row = next_revision(**closed);
-      for (const auto name :
-           {"closed_at", "labourer_id_task_status", "failed", "completed_at", "met_at"})
+      forget_attempt(row);  // a Scavenger of the original has kept it
+      for (const auto name : {"closed_at", "labourer_id_task_status", "failed", "completed_at"})
         row.erase(name);
       mend_payload(row);
       row["attempts"] = number(0);

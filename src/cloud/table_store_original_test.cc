@@ -420,5 +420,17 @@ TEST_F(BesideTheOriginal, a_replayed_task_has_the_payload_that_it_had_before_it_
   EXPECT_EQ(json::parse(claim().at(0).task.payload), json::parse(before));
 }
 
+TEST_F(BesideTheOriginal, a_replayed_task_has_nothing_left_of_the_attempt_that_it_has_archived) {
+  labourer_.max_attempts = 1;
+  const std::string id = accept_one();
+  ASSERT_TRUE(must(store_.start(id, claim().at(0).claim, "1")));
+  wait(1'201);
+  python_scavenges();
+  ASSERT_TRUE(row("sosw_closed_tasks", id).contains("started"));
+  ASSERT_THAT(must(store_.replay(std::vector{id}, now_)), ElementsAre(true));
+  for (const auto* left : {"started", "deadline", "place"})
+    EXPECT_FALSE(row("sosw_tasks", id).contains(left)) << left;
+}
+
 }  // namespace
 }  // namespace sosw::cloud

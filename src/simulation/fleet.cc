@@ -41,8 +41,8 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   lag_s_ = one_of(choices_, {5, 5, 30}, "longest lag");
   ModelTables::Options options;
   options.index_lag_s = lag_s_;
-  options.token_life_s = one_of(choices_, {600.0, 600.0, 20.0}, "life of a token");
-  tokens_last_ = options.token_life_s == 600;
+  token_life_s_ = one_of(choices_, {600.0, 600.0, 20.0}, "life of a token");
+  options.token_life_s = token_life_s_;
   tables_.emplace(
       sosw_tables(), [this] { return world_.now(); },
       [this](std::uint32_t bound, const char* what) { return decide(bound, what); }, options);
@@ -91,7 +91,7 @@ Fleet::Fleet(World& world, Faults& faults, Log& log, Invariants& invariants)
   around_->begins = [this](const Process& process) { invariants_.begins(process); };
   around_->names = [this](const Caller& caller, std::string_view call, const auto& names) {
     // It must know what a lost answer has hidden as long as the token tells.
-    if (tokens_last_ || caller.lost == 0)
+    if (caller.lost == 0 || world_.now() < after(caller.began, token_life_s_))
       invariants_.told(*caller.process, caller.began, call, names);
   };
   around_->refuses = [this](const Labourer& labourer) -> std::optional<engine::Invoked::Outcome> {
@@ -271,8 +271,11 @@ void Fleet::heard(const Report& report) {
     return;
   }
   for (const TaskRow& row : invariants_.latest().tasks) {
-    if (row.id == report.task_id && row.state == State::running && !report.claim.empty() &&
-        row.claim == report.claim && !row.doubled)
+    if (row.id != report.task_id || row.state != State::running || report.claim.empty() ||
+        row.claim != report.claim || row.doubled)
+      continue;
+    const ClaimLog* claim = log_.claim(row.id, row.claim);
+    if (claim == nullptr || !claim->by_original)
       invariants_.breaks("reports_are_kept",
                          fmt::format("task {}: who told that {} has failed has a good answer, and "
                                      "it runs still",

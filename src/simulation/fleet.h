@@ -113,7 +113,7 @@ class Fleet {
   Result<std::optional<double>> metric_ = std::optional<double>(0);
   std::uint32_t trouble_ = 0;  // of DynamoDB itself, in thousands of requests
   int lag_s_ = 5;              // that an index may be behind
-  bool tokens_last_ = true;    // for DynamoDB's ten minutes
+  double token_life_s_ = 600;
   Time calm_since_{};
   std::uint32_t lag_ = 0;          // percent of queries that see an index behind
   std::uint32_t most_offset_ = 0;  // seconds that clocks differ by; large: no limit

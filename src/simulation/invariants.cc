@@ -317,6 +317,7 @@ void Invariants::check_claim(const Look& look, const Snapshot& now, const TaskRo
   ClaimLog& claim = log.claims.emplace_back();
   log_.started.push_back({is.labourer_id, is.id, was.position});
   claim.token = is.claim;
+  claim.by_original = look.original != Look::Original::no;
   claim.owner = &look.by;
   claim.life = look.by.life();
   claim.attempts_before = was.attempts;

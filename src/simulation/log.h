@@ -22,6 +22,7 @@ struct ClaimLog {
   bool given_back = false;         // the host has broken it off, or died with it
   bool completed = false;          // somebody has begun to report so, with this token
   bool failed = false;
+  bool by_original = false;  // its Orchestrator leaves the token of an earlier claim in the row
   // Who has rejected it owes the release; looks that it survived since then without a fault.
   int clean_passes = 0;
   int attempts_before = 0;  // when it was given out, and where the task waited
