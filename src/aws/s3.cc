@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "aws/s3.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "aws/fields.h"
@@ -15,6 +17,12 @@ Done done(const Answer& answer) {
   return Nothing{};
 }
 
+S3Object object_of(const json::value& answer) {
+  const auto& fields = answer.get_object();
+  return {text_field(fields, "Body"), text_field(fields, "ETag"),
+          text_field(fields, "LastModified")};
+}
+
 }  // namespace
 
 Reply<std::optional<S3Object>> S3::get(std::string_view bucket, std::string_view key) {
@@ -23,9 +31,27 @@ Reply<std::optional<S3Object>> S3::get(std::string_view bucket, std::string_view
     if (answer.error().code == "NoSuchKey") return std::nullopt;
     return answer.error();
   }
-  const auto& fields = answer->get_object();
-  return S3Object{text_field(fields, "Body"), text_field(fields, "ETag"),
-                  text_field(fields, "LastModified")};
+  return object_of(*answer);
+}
+
+Reply<std::optional<S3Object>> S3::get_part(std::string_view bucket, std::string_view key,
+                                            std::string_view etag, std::int64_t first,
+                                            std::int64_t size) {
+  const auto answer =
+      client_.call("GetObject", {{"Bucket", bucket},
+                                 {"Key", key},
+                                 {"IfMatch", etag},
+                                 {"Range", fmt::format("bytes={}-{}", first, first + size - 1)}});
+  if (!answer) {
+    // 416: another one, which is shorter, in a store that does not know the condition.
+    const auto& failed = answer.error();
+    if (failed.code == "NoSuchKey" || failed.status == 412 || failed.status == 416)
+      return std::nullopt;
+    return failed;
+  }
+  auto object = object_of(*answer);
+  if (object.etag != etag) return std::nullopt;
+  return object;
 }
 
 Reply<std::optional<S3Entry>> S3::head(std::string_view bucket, std::string_view key) {

@@ -37,6 +37,12 @@ class S3 {
 
   // Nothing: there is no such object. (No such bucket is an error.)
   Reply<std::optional<S3Object>> get(std::string_view bucket, std::string_view key);
+  // The bytes from `first` on, up to `size` of them (1 or more), of the object with that ETag,
+  // which has more than `first` bytes. Nothing: there is no such object, or it is another one by
+  // now.
+  Reply<std::optional<S3Object>> get_part(std::string_view bucket, std::string_view key,
+                                          std::string_view etag, std::int64_t first,
+                                          std::int64_t size);
   Reply<std::optional<S3Entry>> head(std::string_view bucket, std::string_view key);
 
   // Writes the object, over one that is there. Up to 5 GB, from memory.

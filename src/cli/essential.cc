@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -98,15 +99,20 @@ cloud::ConfigDocuments::Options documents_or_throw() {
 
 bool asks_to_continue(const json::value& message) {
   const auto* object = message.if_object();
-  const auto* flag = object ? object->if_contains("continue_jobs") : nullptr;
+  const auto* flag = object && !object->contains("job") && !object->contains("lambda_name")
+                         ? object->if_contains("continue_jobs")
+                         : nullptr;
   return flag != nullptr && *flag == json::value(true);
 }
 
-// The queue file of the original that an event is about; empty: of none.
+// The queue file of the original that an event is about; empty: of none. An event with a job is
+// about that, whatever the job is to be told of files.
 std::string file_in(const json::value& message) {
   const auto* object = message.if_object();
   const auto* name = object ? object->if_contains("file_name") : nullptr;
   if (name == nullptr || !name->is_string()) return {};
+  for (const auto* key : {"job", "lambda_name", "labourer_id"})
+    if (object->contains(key)) return {};
   const std::string_view path = name->get_string();
   return std::string(path.substr(path.rfind('/') + 1));
 }
@@ -397,25 +403,31 @@ void take_over_files(cloud::QueueFiles& files, engine::TaskStore& store,
       run.more = true;
       return;
     }
-    const auto content = files.read(file);
-    if (!content) {
-      run.skip({}, fmt::format("{}: {}", file.name, content.error().text()));
-      continue;
-    }
     bool all = true;
-    for (const auto& job : content->jobs) {
-      if (clock.now() >= until) {
-        run.more = true;
-        return;  // as below
+    std::vector<std::string> refused;
+    for (cloud::QueueFiles::Place at; at.byte < file.size;) {
+      auto content = files.read(file, at);
+      if (!content) {
+        run.skip({}, fmt::format("{}: {}", file.name, content.error().text()));
+        all = false;
+        break;
       }
-      if (const auto accepted = store.accept(job, make_now, clock.now()))
-        continue;
-      else
-        run.skip(job.labourer_id, fmt::format("{}: {}", file.name, accepted.error().text()));
-      all = false;
+      for (const auto& job : content->jobs) {
+        if (clock.now() >= until) {
+          run.more = true;
+          return;  // as below
+        }
+        if (const auto accepted = store.accept(job, make_now, clock.now()))
+          continue;
+        else
+          run.skip(job.labourer_id, fmt::format("{}: {}", file.name, accepted.error().text()));
+        all = false;
+      }
+      std::move(content->refused.begin(), content->refused.end(), std::back_inserter(refused));
+      at = content->next;
     }
     if (!all) continue;  // it stays, and its jobs are known when it is read again
-    if (const auto done = files.finish(file, content->refused); !done)
+    if (const auto done = files.finish(file, refused); !done)
       run.skip({}, fmt::format("{}: {}", file.name, done.error().text()));
   }
 }

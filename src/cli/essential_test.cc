@@ -185,6 +185,15 @@ TEST_F(PlayedEssential, hasAcceptedAJobWhateverBecomesOfTheRowsOfOthers) {
   EXPECT_EQ(accepted.at("rows_made"), 1);
 }
 
+// Who is answered that it is accepted sends no job again.
+TEST_F(PlayedEssential, takesNoJobForAnEventAboutAQueueFile) {
+  const json::object job = {{"lambda_name", "f"}, {"file_name", "data.csv"}};
+  EXPECT_EQ(call({{"job", job}, {"file_name", "data.csv"}}).at("tasks"), 1);
+  EXPECT_EQ(call(job).at("tasks"), 1);
+  EXPECT_EQ(call({{"job", job}, {"continue_jobs", true}}).at("tasks"), 1);
+  EXPECT_FALSE(call({{"file_name", "/tmp/tasks_queue_1.txt"}}).as_object().contains("tasks"));
+}
+
 // upstream 3.1
 TEST_F(PlayedEssential, touchesOnlyTablesOfTestsInATest) {
   set("STAGE", "test");

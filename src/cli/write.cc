@@ -124,7 +124,7 @@ int retry(const Common& common, std::vector<std::string> ids, bool all,
         ids.begin() + static_cast<std::ptrdiff_t>(std::min(first + kPage, ids.size())));
     const auto answer = ask(common, {{"op", "replay"}, {"task_ids", json::value_from(batch)}});
     if (!answer) {
-      if (replayed > 0) fmt::print("{} tasks are queued again\n", replayed);
+      if (replayed > 0) fmt::print(stderr, "{} tasks are queued again\n", replayed);
       return complain(answer.error());
     }
     const json::array& each = answer->at("replayed").as_array();

@@ -51,6 +51,18 @@ std::string line_of(std::string_view text, std::size_t most) {
   return line += kCut;
 }
 
+// What SNS takes as a subject: fewer than 100 characters of printable ASCII, the first no blank. It
+// refuses the whole message else, and the alarm would stay for ever.
+std::string subject_of(std::string_view text) {
+  std::string subject;
+  for (const char c : line_of(text, text.size() * 3 + 3)) {
+    if ((c & 0xC0) == 0x80) continue;  // the rest of a character
+    if (c != ' ' || !subject.empty()) subject += (c & 0x80) != 0 ? '?' : c;
+  }
+  subject.resize(std::min(subject.size(), std::size_t{99}));
+  return subject.empty() ? AlarmNotifier::Options().subject : subject;
+}
+
 // The region of "arn:aws:sns:eu-west-1:123456789012:name"; empty: that is no ARN.
 std::string region_of_arn(std::string_view arn) {
   for (int i = 0; i < 3; ++i) {
@@ -107,7 +119,9 @@ class AlarmNotifier::Topic final : public Target {
  public:
   explicit Topic(const Options& options)
       : Target("SNS topic " + options.topic_arn),
-        options_(options),
+        arn_(options.topic_arn),
+        dead_task_subject_(subject_of(options.dead_task_subject)),
+        subject_(subject_of(options.subject)),
         sns_(in_region_of(options.topic_arn, options.client)) {}
 
  private:
@@ -127,13 +141,12 @@ class AlarmNotifier::Topic final : public Target {
       message += line;
       ++taken;
     }
-    const auto published = sns_.publish(
-        options_.topic_arn, dead ? options_.dead_task_subject : options_.subject, message);
+    const auto published = sns_.publish(arn_, dead ? dead_task_subject_ : subject_, message);
     if (!published) return error_of(published.error());
     return taken;
   }
 
-  const Options options_;
+  const std::string arn_, dead_task_subject_, subject_;
   aws::Sns sns_;
 };
 

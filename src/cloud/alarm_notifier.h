@@ -34,7 +34,7 @@ class AlarmNotifier final : public engine::Notifier {
     std::string function{};   // name or ARN; empty: none
     // The log of the program, a line for each alarm; none: not there. It always succeeds.
     std::function<void(const std::string& line)> log{};
-    // SNS takes 100 characters of ASCII.
+    // SNS takes less than 100 characters of ASCII: others become `?`, and the rest is cut.
     std::string dead_task_subject = "``sosw`` Dead Task";
     std::string subject = "``sosw`` Info";  // of all other alarms: `sns_config.subject`
   };

@@ -128,6 +128,26 @@ TEST_F(PlayedTargets, what_sns_would_refuse_is_mended) {
   EXPECT_THAT(written, ::testing::Not(HasSubstr("ufffd")));
 }
 
+// A subject of the configuration that SNS does not take must not keep alarms from anybody.
+TEST_F(PlayedTargets, a_subject_is_what_sns_takes) {
+  const std::pair<std::string, std::string> subjects[] = {
+      {"Störung\nin \"Köln\"", "St?rung in \"K?ln\""},
+      {"  \xFF x", "? x"},
+      {std::string(99, 's'), std::string(99, 's')},
+      {std::string(200, 's'), std::string(99, 's')},
+      {" \t", "``sosw`` Info"},
+      {"", "``sosw`` Info"}};
+  std::vector<std::string> expected;
+  for (const auto& [given, sent] : subjects) {
+    auto all = topic();
+    all.subject = given;
+    AlarmNotifier notifier(all);
+    ASSERT_TRUE(send(notifier, {blocked(1, "b")}));
+    expected.push_back(sent);
+  }
+  EXPECT_EQ(params("Subject"), expected);
+}
+
 TEST_F(PlayedTargets, the_topic_is_asked_in_its_own_region) {
   std::string authorization;
   HttpServer server([&](const HttpRequest& request) {

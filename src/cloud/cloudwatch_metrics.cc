@@ -70,6 +70,10 @@ Result<MetricQuestion> read_metric_details(const json::object& details,
   question.stat.metric = text("MetricName");
   read_dimensions(reader, question.stat);
   question.stat.period = std::chrono::seconds(reader.integer("Period", 1, kDay).value_or(60));
+  if (const auto s = question.stat.period.count();
+      s % 60 != 0 && s != 1 && s != 5 && s != 10 && s != 20 && s != 30)
+    reader.fail("Period",
+                fmt::format("must be 1, 5, 10, 20, 30 or a multiple of 60 seconds, found {}", s));
   question.slice = std::chrono::seconds(
       reader.integer("MetricAggregationTimeSlice", 1, kLongestSlice).value_or(300));
   question.stat.unit = reader.text("Unit").value_or("");

@@ -102,6 +102,7 @@ TEST(MetricDetails, tell_each_mistake) {
   EXPECT_THAT(with(R"("Dimensions": {"a": "b"})"), HasSubstr("Dimensions must be a list"));
   EXPECT_THAT(with(R"("Dimensions": [{"Name": "a"}])"), HasSubstr("Dimensions must be a list"));
   EXPECT_THAT(with(R"("Period": 0)"), HasSubstr("Period"));
+  EXPECT_THAT(with(R"("Period": 45, "Statistics": ["Sum"])"), HasSubstr("a multiple of 60"));
   EXPECT_THAT(with(R"("MetricAggregationTimeSlice": "long")"),
               HasSubstr("MetricAggregationTimeSlice"));
   EXPECT_THAT(with(R"("Dimension": [])"), HasSubstr("Dimension"));

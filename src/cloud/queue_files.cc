@@ -52,6 +52,11 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
+// The lines of `text` that are whole, which all are when nothing comes behind it.
+std::string_view whole_lines(std::string_view text, bool last) {
+  return last ? text : text.substr(0, text.rfind('\n') + 1);
+}
+
 bool is_blank(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
 }
@@ -153,26 +158,50 @@ Result<std::vector<std::string>> QueueFiles::rows(std::string_view file_name) {
   return rows;
 }
 
-Result<QueueFiles::Content> QueueFiles::read(const QueueFile& file) {
-  const auto object = get(file.name);
-  const auto changed = [&] {
-    return Error{Code::conflict,
-                 fmt::format("{} has changed since it was listed", url_of(file.name)),
-                 "look again",
-                 {}};
-  };
-  if (!object) return object.error().code == Code::not_found ? changed() : object.error();
-  if (object->etag != file.etag) return changed();
+Result<QueueFiles::Content> QueueFiles::read(const QueueFile& file, Place from) {
+  // A piece in which no job ends says nothing: a larger one is asked for.
+  for (auto size = options_.piece;; size *= 2) {
+    const bool last = size >= file.size - from.byte;
+    const auto text = part(file, from.byte, size);
+    if (!text) return text.error();
+    auto content = content_of(file, from, whole_lines(*text, last), last);
+    if (!content || last || content->next.byte > from.byte) return content;
+  }
+}
 
+Result<std::string> QueueFiles::part(const QueueFile& file, std::int64_t first, std::int64_t size) {
+  const std::lock_guard lock(mutex_);
+  auto found = s3_.get_part(options_.bucket, key_of(file.name), file.etag, first, size);
+  if (!found) return error_of(found.error());
+  if (*found) {
+    // Rows of another place would be taken for others, or the same ones for ever.
+    const auto wanted = std::min(size, file.size - first);
+    if (std::ssize((*found)->body) == wanted) return std::move((*found)->body);
+    return Error{Code::unavailable,
+                 fmt::format("{}: {} bytes came from byte {} on instead of {}", url_of(file.name),
+                             (*found)->body.size(), first, wanted),
+                 "the store must take the header Range",
+                 {}};
+  }
+  return Error{Code::conflict,
+               fmt::format("{} has changed since it was listed", url_of(file.name)),
+               "look again",
+               {}};
+}
+
+Result<QueueFiles::Content> QueueFiles::content_of(const QueueFile& file, Place from,
+                                                   std::string_view text, bool last) const {
   Content content;
   std::string labourer_id;
-  json::array rows;  // of the next job
-  std::int64_t first = 0;
+  json::array rows;                // of the next job
+  Place first;                     // of its rows
+  std::size_t refused_before = 0;  // lines in front of that
   std::size_t bytes = 0;
   const auto finish_job = [&]() -> Result<void> {
     if (rows.empty()) return {};
     engine::Job job;
-    job.key = fmt::format("{}#{}#{}#{}", url_of(file.name), file.etag, file.last_modified, first);
+    job.key =
+        fmt::format("{}#{}#{}#{}", url_of(file.name), file.etag, file.last_modified, first.line);
     job.rows = std::ssize(rows);
     const auto listed = JobRows::of_list(labourer_id, std::exchange(rows, {}));
     if (!listed) return listed.error();
@@ -182,9 +211,12 @@ Result<QueueFiles::Content> QueueFiles::read(const QueueFile& file) {
     bytes = 0;
     return {};
   };
-  std::int64_t number = -1;
-  for (const auto line : lines_of(object->body)) {
-    ++number;
+  Place at = from;
+  Place here = from;
+  for (auto left = text; !left.empty(); at = here) {
+    auto line = pop_rows_from_file(left, 1).front();
+    here = {at.byte + std::ssize(line), at.line + 1};
+    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
     if (is_blank(line)) continue;
     auto row = row_of(line);
     if (!row) {
@@ -197,10 +229,18 @@ Result<QueueFiles::Content> QueueFiles::read(const QueueFile& file) {
     }
     if (rows.empty()) {
       labourer_id = std::move(row->labourer_id);
-      first = number;
+      first = at;
+      refused_before = content.refused.size();
     }
     bytes += line.size();
     rows.push_back(std::move(row->payload));
+  }
+  content.next = at;
+  if (!last && !rows.empty()) {
+    // More rows of this job may come: the next piece begins with it.
+    content.next = first;
+    content.refused.resize(refused_before);
+    return content;
   }
   if (const auto done = finish_job(); !done) return done.error();
   return content;
@@ -211,8 +251,12 @@ Result<void> QueueFiles::finish(const QueueFile& file, const std::vector<std::st
   if (!refused.empty()) {
     std::string text;
     for (const auto& line : refused) text += line + "\n";
-    const auto kept = s3_.put(options_.bucket, key_of(std::string(kRefused) + file.name),
-                              std::move(text), "text/plain");
+    // A file of that name may come again (D-02), with lines of its own.
+    auto etag = file.etag;
+    std::erase_if(etag, [](char c) { return c == '"' || c == '/'; });
+    const auto kept =
+        s3_.put(options_.bucket, key_of(fmt::format("{}{}_{}", kRefused, etag, file.name)),
+                std::move(text), "text/plain");
     if (!kept) return error_of(kept.error());
   }
   const auto removed = s3_.remove_if_same(options_.bucket, key_of(file.name), file.etag);

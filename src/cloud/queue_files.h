@@ -31,9 +31,14 @@ struct QueueFile {
 //
 //   for (const auto& file : *files.waiting(now)) {
 //     if (!file.take) continue;
-//     const auto content = files.read(file);
-//     for (const auto& job : content->jobs) store.accept(job, ...);
-//     files.finish(file, content->refused);
+//     std::vector<std::string> refused;
+//     for (QueueFiles::Place at; at.byte < file.size;) {
+//       const auto content = files.read(file, at);
+//       for (const auto& job : content->jobs) store.accept(job, ...);
+//       refused.insert(refused.end(), content->refused.begin(), content->refused.end());
+//       at = content->next;
+//     }
+//     files.finish(file, refused);
 //   }
 //
 // A job has up to 1,000 rows of one labourer, in their order, each row one task with that row as
@@ -54,6 +59,7 @@ class QueueFiles final : public engine::JobBuffer {
     std::string queue_file = "tasks_queue.txt";  // `queue_file`: the pattern of the names
     bool take_locked = false;                    // a row may become a task twice
     std::chrono::seconds longest_run{900};       // of a Scheduler: Lambda ends it after 15 minutes
+    std::int64_t piece = 4'000'000;              // bytes of a file that are asked for at once
   };
   explicit QueueFiles(Options options);
 
@@ -64,15 +70,22 @@ class QueueFiles final : public engine::JobBuffer {
   // The lines of the file of that name, each without its line feed. Error: not_found.
   Result<std::vector<std::string>> rows(std::string_view file_name) override;
 
+  // The beginning of a line.
+  struct Place {
+    std::int64_t byte = 0, line = 0;
+  };
   struct Content {
     std::vector<engine::Job> jobs;     // as accept() of the store takes them
     std::vector<std::string> refused;  // lines that are no task: no JSON object with a labourer_id
+    Place next;                        // what comes behind these; at the end: the file's size
   };
+  // What one piece of the file holds, in memory a few times that; the file may be as large as it
+  // likes. Which rows make a job does not depend on the pieces. REQUIRES: `from` is before the end.
   // Errors: conflict: it has changed or gone since waiting(): look again.
-  Result<Content> read(const QueueFile& file);
+  Result<Content> read(const QueueFile& file, Place from);
 
-  // After every job of the file was accepted. `refused` is kept as `refused_{name}` beside it, for
-  // a person; then the file is removed, unless it has changed since waiting() (conflict).
+  // After every job of the file was accepted. `refused` is kept as `refused_{ETag}_{name}` beside
+  // it, for a person; then the file is removed, unless it has changed since waiting() (conflict).
   Result<void> finish(const QueueFile& file, const std::vector<std::string>& refused);
 
  private:
@@ -80,6 +93,11 @@ class QueueFiles final : public engine::JobBuffer {
   [[nodiscard]] std::string url_of(std::string_view name) const;  // for keys and messages
   [[nodiscard]] bool is_ours(std::string_view name) const;
   Result<aws::S3Object> get(std::string_view name);
+  // Up to `size` bytes from `first` on. Error: conflict, as read().
+  Result<std::string> part(const QueueFile& file, std::int64_t first, std::int64_t size);
+  // Of `text`, the lines from `from` on; `last`: nothing comes behind them.
+  [[nodiscard]] Result<Content> content_of(const QueueFile& file, Place from, std::string_view text,
+                                           bool last) const;
 
   Options options_;
   std::mutex mutex_;  // of what follows

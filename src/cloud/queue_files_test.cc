@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -80,6 +81,7 @@ class PlayedS3 : public ::testing::Test {
 
   std::function<std::optional<HttpReply>(const HttpRequest&)> on_call_;
   std::vector<std::string> seen_;  // "DELETE /b/sosw/scheduler/x"
+  std::size_t longest_ = 0;        // bytes of an answer to a range
 
  private:
   void put_locked(const std::string& key, std::string body) {
@@ -111,7 +113,20 @@ class PlayedS3 : public ::testing::Test {
       return {.status = 204};
     }
     HttpReply reply{.headers = {{"ETag", object.etag}}};
-    if (request.method == "GET") reply.body = object.body;
+    if (request.method != "GET") return reply;
+    const auto range = request.headers.find("range");
+    const auto same = request.headers.find("if-match");
+    if (same != request.headers.end() && same->second != object.etag)
+      return {.status = 412, .body = "<Error><Code>PreconditionFailed</Code></Error>"};
+    reply.body = object.body;
+    if (range == request.headers.end()) return reply;
+    std::size_t first = 0, last = 0;
+    EXPECT_EQ(std::sscanf(range->second.c_str(), "bytes=%zu-%zu", &first, &last), 2);
+    if (first >= object.body.size())
+      return {.status = 416, .body = "<Error><Code>InvalidRange</Code></Error>"};
+    reply.status = 206;
+    reply.body = object.body.substr(first, last - first + 1);
+    longest_ = std::max(longest_, reply.body.size());
     return reply;
   }
   HttpReply list(const HttpRequest& request) {
@@ -201,7 +216,7 @@ TEST_F(PlayedS3, a_row_becomes_a_task_with_what_it_says) {
       R"({"labourer_id": "word_count", "payload": {"x": 1}})");
   QueueFiles files(options());
   const auto file = waiting(files).at(0);
-  const auto content = files.read(file);
+  const auto content = files.read(file, {});
   ASSERT_TRUE(content) << content.error().text();
   EXPECT_THAT(content->refused, IsEmpty());
   const auto& jobs = content->jobs;
@@ -230,7 +245,7 @@ TEST_F(PlayedS3, a_large_file_becomes_jobs_that_a_table_can_keep) {
         fmt::format("{{\"labourer_id\": \"w\", \"n\": {}, \"t\": \"{}\"}}\n", 2'500 + i, long_text);
   put(kName, body);
   QueueFiles files(options());
-  const auto content = files.read(waiting(files).at(0));
+  const auto content = files.read(waiting(files).at(0), {});
   ASSERT_TRUE(content) << content.error().text();
   std::vector<std::int64_t> sizes;
   std::int64_t n = 0;
@@ -252,15 +267,100 @@ TEST_F(PlayedS3, lines_that_are_no_task_are_kept_beside_for_a_person) {
   put(kName, "{\"labourer_id\": \"w\"}\n" + refused + "{\"labourer_id\": \"w\"}\n");
   QueueFiles files(options());
   const auto file = waiting(files).at(0);
-  const auto content = files.read(file);
+  const auto content = files.read(file, {});
   ASSERT_TRUE(content);
   ASSERT_THAT(content->jobs, SizeIs(1));
   EXPECT_EQ(content->jobs[0].rows, 2);
   EXPECT_THAT(content->refused, SizeIs(5));
   ASSERT_TRUE(files.finish(file, content->refused));
+  std::string etag = file.etag;
+  std::erase(etag, '"');
   EXPECT_EQ(bodies(), (std::map<std::string, std::string>{
-                          {"sosw/scheduler/refused_tasks_queue_r-1.txt", refused}}));
+                          {"sosw/scheduler/refused_" + etag + "_tasks_queue_r-1.txt", refused}}));
   EXPECT_THAT(waiting(files), IsEmpty());
+}
+
+// D-02: another file may have the name of one that is done.
+TEST_F(PlayedS3, what_was_refused_of_one_file_is_not_written_over_by_another) {
+  QueueFiles files(options());
+  for (const auto* line : {"one\n", "two\n"}) {
+    put(kName, line);
+    const auto file = waiting(files).at(0);
+    ASSERT_TRUE(files.finish(file, files.read(file, {})->refused));
+  }
+  std::vector<std::string> kept;
+  for (const auto& [key, body] : bodies()) kept.push_back(body);
+  EXPECT_THAT(kept, ::testing::UnorderedElementsAre("one\n", "two\n"));
+}
+
+TEST_F(PlayedS3, a_file_is_read_in_pieces_and_makes_the_same_jobs) {
+  std::string body = "\n";
+  for (int i = 0; i < 3'000; ++i) {
+    body += fmt::format("{{\"labourer_id\": \"{}\", \"n\": {}}}\n", i % 700 < 400 ? "a" : "b", i);
+    if (i % 90 == 0) body += i % 180 == 0 ? "\r\n" : fmt::format("no task {}\n", i);
+  }
+  body += std::string(20'000, 'x') + "\n{\"labourer_id\": \"a\"}";  // longer than a piece
+  put(kName, body);
+  const auto all = [&](std::int64_t piece) {
+    auto with = options();
+    with.piece = piece;
+    QueueFiles files(with);
+    const auto file = waiting(files).at(0);
+    std::vector<std::string> told;  // each job, each line that is none
+    std::vector<std::string> refused;
+    for (QueueFiles::Place at; at.byte < file.size;) {
+      const auto content = files.read(file, at);
+      EXPECT_TRUE(content) << content.error().text();
+      if (!content) break;
+      for (const auto& job : content->jobs)
+        told.push_back(job.key + job.labourer_id + json_text(job.description));
+      refused.insert(refused.end(), content->refused.begin(), content->refused.end());
+      EXPECT_GT(content->next.byte, at.byte);
+      at = content->next;
+    }
+    told.insert(told.end(), refused.begin(), refused.end());
+    return told;
+  };
+  const auto at_once = all(std::ssize(body));
+  EXPECT_THAT(at_once, SizeIs(::testing::Gt(25U)));
+  EXPECT_EQ(longest_, body.size());
+  for (const std::int64_t piece : {1, 4'321, 12'000}) {
+    longest_ = 0;
+    EXPECT_EQ(all(piece), at_once) << piece;
+    EXPECT_LT(longest_, body.size() / 2) << piece;
+  }
+}
+
+TEST_F(PlayedS3, a_file_that_changes_between_two_pieces_is_looked_at_anew) {
+  std::string body;
+  for (int i = 0; i < 1'500; ++i) body += "{\"labourer_id\": \"a\"}\n";
+  put(kName, body);
+  auto with = options();
+  with.piece = std::ssize(body) - 1;
+  QueueFiles files(with);
+  const auto file = waiting(files).at(0);
+  const auto content = files.read(file, {});
+  ASSERT_TRUE(content) << content.error().text();
+  ASSERT_THAT(content->jobs, SizeIs(1));
+  // A store that gives the whole object whatever it is asked for.
+  on_call_ = [&](const HttpRequest&) {
+    return HttpReply{.headers = {{"ETag", file.etag}}, .body = body};
+  };
+  const auto whole = files.read(file, content->next);
+  ASSERT_FALSE(whole);
+  EXPECT_THAT(whole.error().text(), HasSubstr("Range"));
+  on_call_ = {};
+  put(kName, "{}\n");
+  EXPECT_EQ(files.read(file, content->next).error().code, Code::conflict);
+}
+
+TEST_F(PlayedS3, an_empty_file_is_removed) {
+  put(kName, "");
+  QueueFiles files(options());
+  const auto file = waiting(files).at(0);
+  EXPECT_EQ(file.size, 0);
+  EXPECT_TRUE(files.finish(file, {}));
+  EXPECT_THAT(bodies(), IsEmpty());
 }
 
 TEST_F(PlayedS3, what_changes_meanwhile_is_not_lost) {
@@ -269,14 +369,14 @@ TEST_F(PlayedS3, what_changes_meanwhile_is_not_lost) {
   const auto file = waiting(files).at(0);
   // D-02: another Scheduler leaves its rest under the same name.
   put(kName, "{\"labourer_id\": \"w\", \"n\": 2}\n");
-  EXPECT_EQ(files.read(file).error().code, Code::conflict);
+  EXPECT_EQ(files.read(file, {}).error().code, Code::conflict);
   const auto gone_on = files.finish(file, {});
   ASSERT_FALSE(gone_on);
   EXPECT_EQ(gone_on.error().code, Code::conflict);
   EXPECT_THAT(bodies(), ElementsAre(Key(std::string("sosw/scheduler/") + kName)));
 
   const auto again = waiting(files).at(0);
-  EXPECT_NE(files.read(again)->jobs.at(0).key, "");
+  EXPECT_NE(files.read(again, {})->jobs.at(0).key, "");
   // Between the look and the removal.
   on_call_ = [&](const HttpRequest& request) -> std::optional<HttpReply> {
     if (request.method != "DELETE") return std::nullopt;
@@ -297,7 +397,7 @@ TEST_F(PlayedS3, a_scheduler_of_the_original_that_takes_the_file_is_told_of) {
         .body = request.method == "HEAD" ? "" : "<Error><Code>NoSuchKey</Code></Error>"};
   };
   // The bucket itself is there, which a HEAD does not tell from the object.
-  const auto content = files.read(file);
+  const auto content = files.read(file, {});
   ASSERT_FALSE(content);
   EXPECT_EQ(content.error().code, Code::conflict);
 }
@@ -305,10 +405,10 @@ TEST_F(PlayedS3, a_scheduler_of_the_original_that_takes_the_file_is_told_of) {
 TEST_F(PlayedS3, the_same_rows_at_another_time_are_other_jobs) {
   put(kName, "{\"labourer_id\": \"w\"}\n", "2026-11-18T11:00:00.000Z");
   QueueFiles files(options());
-  const auto first = files.read(waiting(files).at(0))->jobs.at(0).key;
-  EXPECT_EQ(files.read(waiting(files).at(0))->jobs.at(0).key, first);
+  const auto first = files.read(waiting(files).at(0), {})->jobs.at(0).key;
+  EXPECT_EQ(files.read(waiting(files).at(0), {})->jobs.at(0).key, first);
   put(kName, "{\"labourer_id\": \"w\"}\n", "2026-11-18T11:06:00.000Z");
-  EXPECT_NE(files.read(waiting(files).at(0))->jobs.at(0).key, first);
+  EXPECT_NE(files.read(waiting(files).at(0), {})->jobs.at(0).key, first);
 }
 
 TEST_F(PlayedS3, what_s3_refuses_says_what_is_missing) {
@@ -324,7 +424,7 @@ TEST_F(PlayedS3, what_s3_refuses_says_what_is_missing) {
   EXPECT_EQ(files.finish({.name = kName, .etag = "x"}, {}).error().code, Code::denied);
   on_call_ = [](const HttpRequest&) { return HttpReply{.status = 503}; };
   EXPECT_EQ(files.waiting(kNow).error().code, Code::unavailable);
-  EXPECT_EQ(files.read({.name = kName}).error().code, Code::unavailable);
+  EXPECT_EQ(files.read({.name = kName, .size = 5}, {}).error().code, Code::unavailable);
 }
 
 // A run that ends anywhere is made good by the next one.
@@ -337,7 +437,7 @@ TEST_F(PlayedS3, taking_over_twice_makes_nothing_twice) {
   QueueFiles files(options());
   const auto take_over = [&](std::size_t at_most) {
     for (const auto& file : waiting(files)) {
-      const auto content = files.read(file);
+      const auto content = files.read(file, {});
       ASSERT_TRUE(content);
       for (std::size_t i = 0; i < std::min(at_most, content->jobs.size()); ++i) {
         const auto accepted = store.accept(content->jobs[i], 100, kNow);
