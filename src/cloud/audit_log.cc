@@ -13,7 +13,7 @@
 namespace sosw::cloud {
 namespace {
 
-constexpr std::size_t kAtOnce = 25;  // of one BatchWriteItem
+constexpr std::size_t kAtOnce = 100;
 constexpr double kSlowS = 1;
 
 }  // namespace

@@ -23,6 +23,7 @@ constexpr int kReadTries = 4;
 constexpr int kBatchRounds = 8;
 constexpr std::size_t kKeysInBatch = 100;
 constexpr std::size_t kItemsInBatch = 25;
+constexpr std::size_t kBatchesAtOnce = 4;
 constexpr std::chrono::milliseconds kFirstPause{50};
 
 bool any_of(std::string_view code, std::initializer_list<std::string_view> codes) {
@@ -118,6 +119,11 @@ std::string name_of(std::string_view table, const json::object& key, const json:
   return name;
 }
 
+Error part_left() {
+  return {Code::unavailable, "DynamoDB left a part of a batch again and again",
+          "try again later, or give the table more capacity"};
+}
+
 // Asks for what is left of a batch until nothing is; `next` gives what was left of it.
 template <class Next>
 Result<void> until_all(json::object left, const Next& next, const std::function<void(int)>& pause) {
@@ -126,9 +132,7 @@ Result<void> until_all(json::object left, const Next& next, const std::function<
     if (!rest) return rest.error();
     left = std::move(*rest);
     if (left.empty()) return {};
-    if (round >= kBatchRounds)
-      return Error{Code::unavailable, "DynamoDB left a part of a batch again and again",
-                   "try again later, or give the table more capacity"};
+    if (round >= kBatchRounds) return part_left();
     pause(round);
   }
 }
@@ -324,21 +328,24 @@ Result<std::vector<std::optional<Item>>> DynamoDbTables::get(std::span<const Key
 }
 
 Result<void> DynamoDbTables::append(std::string_view table, std::span<const Item> items) {
-  const auto ask = [&](json::object requests) -> Result<json::object> {
-    const auto answer =
-        borrow()->writes.call("BatchWriteItem", {{"RequestItems", std::move(requests)}});
-    if (!answer) return table_error(answer.error(), {table});
-    const auto* left = object_in(object_of(*answer), "UnprocessedItems");
-    return left ? *left : json::object();
-  };
+  std::vector<aws::Operation> left;
   for (std::size_t at = 0; at < items.size(); at += kItemsInBatch) {
     json::array puts;
     for (const auto& item : items.subspan(at, std::min(kItemsInBatch, items.size() - at)))
       puts.push_back(json::object{{"PutRequest", {{"Item", item}}}});
-    json::object requests;
-    requests[table] = std::move(puts);
-    if (auto done = until_all(std::move(requests), ask, [&](int round) { pause(round); }); !done)
-      return done.error();
+    left.push_back({"BatchWriteItem", {{"RequestItems", {{table, std::move(puts)}}}}});
+  }
+  for (int round = 1; !left.empty(); ++round) {
+    const auto answers = borrow()->writes.call_all(left, kBatchesAtOnce);
+    left.clear();
+    for (const auto& answer : answers) {
+      if (!answer) return table_error(answer.error(), {table});
+      const auto* rest = object_in(object_of(*answer), "UnprocessedItems");
+      if (rest && !rest->empty()) left.push_back({"BatchWriteItem", {{"RequestItems", *rest}}});
+    }
+    if (left.empty()) break;
+    if (round >= kBatchRounds) return part_left();
+    pause(round);
   }
   return {};
 }

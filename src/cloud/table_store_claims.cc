@@ -15,7 +15,7 @@ using engine::Release;
 
 namespace {
 
-constexpr std::int64_t kClaimsAtOnce = 32;  // what starts within a second
+constexpr std::int64_t kClaimsAtOnce = 96;  // what starts within a second
 constexpr std::int64_t kLeaseS = 20;        // then others may claim
 constexpr int kReleaseRounds = 2;           // beside the first
 constexpr std::int64_t kMostLookedAt = 10'000;

@@ -97,7 +97,8 @@ class Tables {
   // BatchGetItem, consistent. Asks again for what was left unprocessed. One for each key; absent:
   // no such item.
   virtual Result<std::vector<std::optional<Item>>> get(std::span<const Key> keys) = 0;
-  // BatchWriteItem of puts, no conditions: for records (audit) only, never for tasks.
+  // BatchWriteItem of at most 100 puts, in several requests at the same time, no conditions: for
+  // records (audit) only, never for tasks.
   virtual Result<void> append(std::string_view table, std::span<const Item> items) = 0;
 };
 

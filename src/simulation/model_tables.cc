@@ -21,7 +21,7 @@ using cloud::Written;
 
 namespace {
 
-constexpr std::size_t kMostWrites = 100, kMostAppended = 25;
+constexpr std::size_t kMostWrites = 100, kMostAppended = 100;
 constexpr std::int64_t kLargestItem = std::int64_t{400} * 1024;
 constexpr std::int64_t kLargestTransaction = std::int64_t{4} * 1024 * 1024;
 

@@ -509,7 +509,7 @@ TEST_F(Tables, records_are_appended) {
   const auto record = object(R"({"task_id": {"S": "t"}, "created_at": {"N": "1.5"}})");
   ASSERT_TRUE(tables_.append("sosw_tasks_meta", std::span(&record, 1)));
   EXPECT_EQ(tables_.peek("sosw_tasks_meta", record), record);
-  const std::vector<Item> many(26, record);
+  const std::vector<Item> many(101, record);
   const auto refused = tables_.append("sosw_tasks_meta", many);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::internal);
