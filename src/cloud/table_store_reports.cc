@@ -227,7 +227,13 @@ Result<Reported> TableStore::Body::settle(const Report& given, const Item* lette
     const auto place = find(report.task_id, labourers, now);
     if (!place) return place.error();
     if (!*place) return Reported{};
-    const ReportEffect effect = effect_of(**place, report);
+    ReportEffect effect = effect_of(**place, report);
+    // A failure of whatever ran when the letter was left is none of what was claimed since.
+    const bool claimed_since =
+        letter && report.claim.empty() &&
+        integer_in((*place)->row, "greenfield").value_or(0) >
+            integer_in(*letter, "greenfield").value_or(0) + options_.invocation_delta;
+    if (effect.end_attempt && claimed_since) effect = {Answer::stale, false, false, false, true};
     Reported reported{effect.answer, (*place)->state, text_in((*place)->row, "labourer_id"), false};
     State after = (*place)->state;
     Move move;

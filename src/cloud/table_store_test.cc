@@ -345,6 +345,22 @@ TEST_F(TableStoreOnly, a_report_of_a_task_that_has_moved_is_left_as_a_letter) {
   EXPECT_EQ(std::tuple(jobs[0].done, jobs[0].dead), std::tuple(3, 0));
 }
 
+TEST_F(TableStoreOnly, a_failure_without_its_claim_in_a_letter_ends_no_attempt_that_began_later) {
+  const auto assistant = another(true);
+  accept(1, "k");
+  const auto first = claim(1);
+  ASSERT_THAT(first, SizeIs(1));
+  report(kFailed, first[0].task.id, first[0].claim);
+  must(store_->expire(worker(), 10, {}, now_));
+  EXPECT_EQ(report(kFailed, first[0].task.id, "", assistant.get()).answer, Answer::late);
+  now_ = after(now_, 10'000);
+  must(store_->requeue(kWorker, 10, 10'000, now_));
+  ASSERT_THAT(claim(1), SizeIs(1));
+  must(store_->archive(kWorker, 10, now_));
+  EXPECT_EQ(size_of("sosw_tasks", "sosw:late:"), 0);
+  EXPECT_EQ(task(first[0].task.id).state, State::running);
+}
+
 TEST_F(TableStoreOnly, a_letter_about_nothing_is_kept_for_a_day) {
   const auto assistant = another(true);
   EXPECT_EQ(report(kCompleted, "nobody", "c1-1-1", assistant.get()).answer, Answer::late);

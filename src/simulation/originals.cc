@@ -27,6 +27,9 @@ constexpr std::array kWaivers = std::to_array<Waiver>({
     {Original::scavenger, "one_table", until_the_end,
      "its moves are two requests; ours mend what is left of them when they meet it"},
     {Original::scavenger, "counts_exact", everywhere, "it knows no counts"},
+    {Original::scavenger, "limit", everywhere,
+     "it puts copies back of tasks that are over; an index that lags shows the end of the older "
+     "one"},
     {Original::scavenger, "cancelled_not_started", its_tasks,
      "it drops the job of a task that it brings back from retry"},
     {Original::scavenger, "finished_not_started_again", its_tasks,
